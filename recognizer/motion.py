@@ -1,0 +1,245 @@
+"""Facial motion: 52 ARKit coefficients and a head pose per frame, with its two file formats."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, POSE_NAMES
+
+_COLUMNS = ("time", *ARKIT_NAMES, *POSE_NAMES)
+_MAX_ROWS = 2_000_000
+
+
+@dataclass
+class MotionTrack:
+    """What a face does over time.
+
+    Attributes:
+        blendshapes: float32 ``[T, 52]`` in the order of :data:`recognizer.facs.ARKIT_NAMES`, 0..1.
+            Rows of NaN stand for frames without a face.
+        pose: float32 ``[T, 6]``: pitch, yaw, roll in degrees (nose up, towards the subject's left,
+            towards the subject's right shoulder… see :func:`rotation_matrix`), then x (image
+            right), y (image down) and z (away from the camera) in face widths. Zero is the pose of
+            the portrait for motion that drives one, and a frontal face for a measured track.
+        fps: frames a second, above 0.
+
+    Raises:
+        ValueError: shapes disagree or ``fps`` is not positive.
+    """
+
+    blendshapes: np.ndarray
+    pose: np.ndarray
+    fps: float = 25.0
+
+    def __post_init__(self) -> None:
+        self.blendshapes = np.asarray(self.blendshapes, dtype=np.float32)
+        self.pose = np.asarray(self.pose, dtype=np.float32)
+        if self.blendshapes.ndim != 2 or self.blendshapes.shape[1] != len(ARKIT_NAMES):
+            raise ValueError(f"blendshapes must be [T, 52], got {list(self.blendshapes.shape)}")
+        if self.pose.shape != (len(self.blendshapes), 6):
+            raise ValueError(
+                f"pose must be [{len(self.blendshapes)}, 6], got {list(self.pose.shape)}"
+            )
+        if not (self.fps > 0 and math.isfinite(self.fps)):
+            raise ValueError(f"fps must be positive, got {self.fps}")
+
+    def __len__(self) -> int:
+        return len(self.blendshapes)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self) / self.fps
+
+    @property
+    def valid(self) -> np.ndarray:
+        """bool ``[T]``: frames in which a face was measured."""
+        return np.isfinite(self.blendshapes).all(axis=1)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """One curve ``[T]`` by its ARKit or pose name."""
+        if name in ARKIT_INDEX:
+            return self.blendshapes[:, ARKIT_INDEX[name]]
+        return self.pose[:, POSE_NAMES.index(name)]
+
+    @classmethod
+    def zeros(cls, frames: int, fps: float = 25.0) -> MotionTrack:
+        """A motionless neutral face."""
+        return cls(np.zeros((frames, 52), np.float32), np.zeros((frames, 6), np.float32), fps)
+
+    @classmethod
+    def from_vectors(cls, vectors: np.ndarray, fps: float = 25.0) -> MotionTrack:
+        """The inverse of :meth:`to_vectors`."""
+        vectors = np.asarray(vectors)
+        return cls(vectors[:, :52], vectors[:, 52:], fps)
+
+    def to_vectors(self) -> np.ndarray:
+        """float32 ``[T, 58]``: blendshapes, then pose."""
+        return np.concatenate([self.blendshapes, self.pose], axis=1)
+
+    def filled(self) -> MotionTrack:
+        """Frames without a face interpolated from their neighbours.
+
+        Raises:
+            ValueError: no frame has a face.
+        """
+        good = np.flatnonzero(self.valid)
+        if len(good) == 0:
+            raise ValueError("no frame of this motion has a face")
+        return self._interpolated(np.arange(len(self)), good, self.fps)
+
+    def resampled(self, fps: float) -> MotionTrack:
+        """The same motion at another frame rate (linear interpolation)."""
+        if fps == self.fps:
+            return self
+        frames = max(1, round(self.duration * fps))
+        at = np.arange(frames) * (self.fps / fps)
+        return self._interpolated(at, np.arange(len(self)), fps)
+
+    def _interpolated(self, at: np.ndarray, known: np.ndarray, fps: float) -> MotionTrack:
+        vectors = self.to_vectors()[known]
+        out = np.stack([np.interp(at, known, column) for column in vectors.T], axis=1)
+        return MotionTrack.from_vectors(out, fps)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write ``.csv`` (time, ARKit names, head pose) or ``.npz``, by the file's ending.
+
+        Raises:
+            ValueError: another ending.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix == ".npz":
+            with open(path, "wb") as file:
+                np.savez_compressed(
+                    file, blendshapes=self.blendshapes, pose=self.pose, fps=np.float64(self.fps)
+                )
+        elif suffix == ".csv":
+            with open(path, "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(_COLUMNS)
+                for i, row in enumerate(self.to_vectors()):
+                    values = ("" if math.isnan(v) else f"{v:.6g}" for v in row.tolist())
+                    writer.writerow([f"{i / self.fps:.6f}", *values])
+        else:
+            raise ValueError(f"motion is saved as .csv or .npz, not {path.suffix or path.name!r}")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> MotionTrack:
+        """Read what :meth:`save` wrote, or a CSV of the same columns made by hand.
+
+        A missing column is 0; an empty cell is a frame without a face.
+
+        Raises:
+            ValueError: the file is no motion file; the message says what is wrong with it.
+            FileNotFoundError: there is no such file.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ".npz":
+            return cls._load_npz(path)
+        return cls._load_csv(path)
+
+    @classmethod
+    def _load_npz(cls, path: Path) -> MotionTrack:
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return cls(archive["blendshapes"], archive["pose"], float(archive["fps"]))
+        except FileNotFoundError:
+            raise
+        except (ValueError, KeyError, OSError, EOFError, TypeError) as error:
+            raise ValueError(f"{path.name} is not a motion file: {error}") from error
+
+    @classmethod
+    def _load_csv(cls, path: Path) -> MotionTrack:
+        try:
+            with open(path, newline="", encoding="utf-8-sig") as file:
+                rows = list(csv.reader(_limited(file, path)))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{path.name} is not a CSV text file") from error
+        if not rows or "time" not in rows[0]:
+            raise ValueError(f"{path.name} has no header with a 'time' column")
+        header, body = rows[0], [row for row in rows[1:] if row]
+        if not body:
+            raise ValueError(f"{path.name} has no rows below its header")
+        if not any(name in header for name in (*ARKIT_NAMES, *POSE_NAMES)):
+            raise ValueError(f"{path.name} names no ARKit blendshape and no head pose")
+        table = np.empty((len(body), len(header)))
+        for number, row in enumerate(body, start=2):
+            if len(row) != len(header):
+                raise ValueError(f"{path.name}, line {number}: {len(row)} cells, not {len(header)}")
+            try:
+                table[number - 2] = [float(cell) if cell.strip() else math.nan for cell in row]
+            except ValueError as error:
+                raise ValueError(f"{path.name}, line {number}: {error}") from error
+        columns = {name: table[:, i] for i, name in enumerate(header)}
+        vectors = np.stack(
+            [columns.get(name, np.zeros(len(body))) for name in _COLUMNS[1:]], axis=1
+        )
+        if np.isinf(vectors).any():
+            raise ValueError(f"{path.name} holds an infinite value")
+        low, high = np.nanmin(vectors[:, :52], initial=0), np.nanmax(vectors[:, :52], initial=0)
+        if low < -0.001 or high > 1.001:
+            raise ValueError(f"{path.name}: blendshapes must be 0..1, found {low:.3g}..{high:.3g}")
+        return cls.from_vectors(vectors, _frame_rate(columns["time"], path))
+
+
+def _limited(file, path: Path):
+    for number, line in enumerate(file):
+        if number > _MAX_ROWS:
+            raise ValueError(f"{path.name} has more than {_MAX_ROWS} rows")
+        yield line
+
+
+def _frame_rate(time: np.ndarray, path: Path) -> float:
+    if len(time) == 1:
+        return 25.0
+    steps = np.diff(time)
+    if not np.isfinite(steps).all() or (steps <= 0).any():
+        raise ValueError(f"{path.name}: 'time' must rise from row to row")
+    fps = float(1.0 / np.median(steps))
+    # Times are printed with six decimals: 25.0003 was 25.
+    return float(round(fps)) if abs(fps - round(fps)) < 0.01 else fps
+
+
+def rotation_matrix(angles: np.ndarray) -> np.ndarray:
+    """Head rotations from pitch, yaw, roll in degrees.
+
+    The frame is the camera's: x to the image's right, y down, z away from the camera. Positive
+    pitch lifts the nose, positive yaw turns the nose towards the image's right (the subject's
+    left), positive roll tilts the head clockwise as seen in the image. Applied as
+    ``R = R_roll @ R_yaw @ R_pitch``.
+
+    Args:
+        angles: ``[..., 3]``.
+
+    Returns:
+        ``[..., 3, 3]``, to be applied to column vectors.
+    """
+    pitch, yaw, roll = np.moveaxis(np.deg2rad(np.asarray(angles, dtype=np.float64)), -1, 0)
+    one, zero = np.ones_like(pitch), np.zeros_like(pitch)
+
+    def stack(rows):
+        return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+    cp, sp, cy, sy, cr, sr = (f(a) for a in (pitch, yaw, roll) for f in (np.cos, np.sin))
+    # The nose points to -z: it rises (y falls) with pitch and goes to +x with yaw.
+    about_x = stack([[one, zero, zero], [zero, cp, sp], [zero, -sp, cp]])
+    about_y = stack([[cy, zero, -sy], [zero, one, zero], [sy, zero, cy]])
+    about_z = stack([[cr, -sr, zero], [sr, cr, zero], [zero, zero, one]])
+    return about_z @ about_y @ about_x
+
+
+def euler_angles(rotation: np.ndarray) -> np.ndarray:
+    """Pitch, yaw, roll in degrees ``[..., 3]``: the inverse of :func:`rotation_matrix`."""
+    rotation = np.asarray(rotation)
+    # R = Rz Ry Rx: row 2 is (sin y, -cos y sin p, cos y cos p); column 0 is cos y (cos r, sin r).
+    yaw = np.arcsin(np.clip(rotation[..., 2, 0], -1, 1))
+    pitch = np.arctan2(-rotation[..., 2, 1], rotation[..., 2, 2])
+    roll = np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])
+    return np.rad2deg(np.stack([pitch, yaw, roll], axis=-1))
