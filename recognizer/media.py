@@ -103,7 +103,7 @@ def probe(path: str | os.PathLike) -> MediaInfo:
         ValueError: ffmpeg finds neither video nor sound in it.
     """
     path = _existing(path)
-    said = _run([*_input(path, "info")])
+    said = _run([*ffmpeg_command("info"), *input_arguments(path)])
     duration, rotation, sound, picture = None, 0.0, False, None
     for line in said.splitlines():
         if match := _DURATION.match(line):
@@ -177,7 +177,7 @@ def read_audio(path: str | os.PathLike, rate: int = 16000) -> np.ndarray:
     if not probe(path).has_audio:
         raise ValueError(f"{path.name} has no sound")
     command = [
-        *_input(path, "error"), "-map", "0:a:0", "-vn", "-sn", "-dn",
+        *ffmpeg_command(), *input_arguments(path), "-map", "0:a:0", "-vn", "-sn", "-dn",
         "-af", "aresample=async=1:first_pts=0", "-ac", "1", "-ar", str(int(rate)),
         "-t", str(MAX_SECONDS + 1), "-f", "f32le", "pipe:1",
     ]  # fmt: skip
@@ -240,6 +240,18 @@ def ffmpeg_exe() -> str:
     return imageio_ffmpeg.get_ffmpeg_exe()
 
 
+def ffmpeg_command(verbosity: str = "error") -> list[str]:
+    """The beginning of an ffmpeg command line that asks nothing."""
+    return [ffmpeg_exe(), "-hide_banner", "-nostdin", "-v", verbosity]
+
+
+def input_arguments(path: str | os.PathLike) -> list[str]:
+    """ffmpeg's arguments to open ``path`` and nothing else."""
+    # "file:" keeps names that begin with a dash or hold a colon from meaning anything.
+    allowed = ["-protocol_whitelist", "file,pipe", "-format_whitelist", _DEMUXERS]
+    return [*allowed, "-i", f"file:{os.fspath(path)}"]
+
+
 def last_line(stderr: bytes) -> str:
     """The last thing ffmpeg said, without the address of the part that said it."""
     lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines()]
@@ -253,7 +265,8 @@ def _decode_frames(path: Path, fps: float, width: int, height: int) -> Iterator[
         f"scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24"
     )
     command = [
-        *_input(path, "error"), "-map", "0:V:0", "-an", "-sn", "-dn", "-vf", filters,
+        *ffmpeg_command(), *input_arguments(path),
+        "-map", "0:V:0", "-an", "-sn", "-dn", "-vf", filters,
         "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1",
     ]  # fmt: skip
     size = width * height * 3
@@ -289,15 +302,6 @@ def _read_exactly(stream, size: int) -> np.ndarray | None:
     return data
 
 
-def _input(path: Path, verbosity: str) -> list[str]:
-    # "file:" keeps names that begin with a dash or hold a colon from meaning anything.
-    return [
-        ffmpeg_exe(), "-hide_banner", "-nostdin", "-v", verbosity,
-        "-protocol_whitelist", "file,pipe", "-format_whitelist", _DEMUXERS,
-        "-i", f"file:{path}",
-    ]  # fmt: skip
-
-
 def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     return done.stderr.decode("utf-8", "replace")
@@ -328,7 +332,7 @@ def _seconds(match: re.Match) -> float:
 
 def _measured_duration(path: Path) -> float:
     """Recorders that stream write no duration: walk through the packets."""
-    said = _run([*_input(path, "info"), "-c", "copy", "-f", "null", "-"])
+    said = _run([*ffmpeg_command("info"), *input_arguments(path), "-c", "copy", "-f", "null", "-"])
     times = list(_TIME.finditer(said))
     return _seconds(times[-1]) if times else 0.0
 
