@@ -1,0 +1,207 @@
+"""Fit the face model to MediaPipe's points: identity once a person, pose and coefficients a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from recognizer.face_model import BROWS, FACE_OVAL, IRIS, LIPS, LOWER_LID, UPPER_LID, FaceModel
+from recognizer.facs import ARKIT_NAMES
+
+#: MediaPipe's depth is guessed by a network, its x and y are seen.
+_DEPTH_WEIGHT = 0.3
+#: How far (in units of a coefficient) the landmarks may pull each kind of coefficient from
+#: MediaPipe's score, relative to landmark noise of about 0.6 % of a face width.
+_TRUST = {
+    "jawOpen": 0.5, "mouth": 0.5, "eyeBlink": 0.35, "eyeWide": 0.25, "eyeSquint": 0.15,
+    "eyeLook": 0.25, "brow": 0.3, "jawLeft": 0.2, "jawRight": 0.2, "jawForward": 0.08,
+    "cheek": 0.1, "nose": 0.15, "tongue": 0.02,
+}  # fmt: skip
+_NOISE = 0.006
+_IDENTITY_WEIGHT = 0.012
+_RIGID = (1, 4, 5, 6, 8, 9, 10, 33, 133, 168, 195, 197, 263, 362, 98, 327, 127, 356, 234, 454, 151)
+
+
+def _prior_deviation() -> np.ndarray:
+    def of(name):
+        return next(value for stem, value in _TRUST.items() if name.startswith(stem))
+
+    return np.array([of(name) for name in ARKIT_NAMES])
+
+
+def _landmark_weights() -> np.ndarray:
+    weights = np.full(478, 0.4)
+    weights[list(FACE_OVAL)] = 0.15
+    for group, value in (
+        (LIPS, 1.6), (BROWS, 0.8), (UPPER_LID[0] + UPPER_LID[1], 1.5),
+        (LOWER_LID[0] + LOWER_LID[1], 1.2), (IRIS[0] + IRIS[1], 1.0),
+    ):  # fmt: skip
+        weights[list(group)] = value
+    return weights
+
+
+@dataclass
+class Pose:
+    """Weak-perspective camera: ``pixels = scale * rotation @ point + shift``.
+
+    Attributes:
+        scale: pixels per face width.
+        rotation: ``[3, 3]``.
+        shift: ``[3]`` in pixels: where the model's origin lands.
+    """
+
+    scale: float
+    rotation: np.ndarray
+    shift: np.ndarray
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Model points ``[..., 3]`` → pixels (z in pixels too)."""
+        return self.scale * points @ self.rotation.T + self.shift
+
+    def unproject(self, pixels: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`project`."""
+        return (pixels - self.shift) @ self.rotation / self.scale
+
+
+def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Pose:
+    """Weighted least-squares similarity from ``source`` to ``target``, both ``[N, 3]`` (Umeyama 1991)."""
+    weights = weights / weights.sum()
+    mean_source, mean_target = weights @ source, weights @ target
+    a, b = source - mean_source, target - mean_target
+    u, s, vt = np.linalg.svd((b * weights[:, None]).T @ a)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * sign) @ vt
+    scale = float((s * sign).sum() / (weights @ (a**2).sum(1)))
+    return Pose(scale, rotation, mean_target - scale * rotation @ mean_source)
+
+
+@njit(cache=True, nogil=True)
+def _box_least_squares(gram, linear, start, sweeps):
+    """min ½cᵀGc − bᵀc with 0 ≤ c ≤ 1 by cyclic coordinate descent."""
+    c = start.copy()
+    for _ in range(sweeps):
+        change = 0.0
+        for i in range(len(c)):
+            gradient = -linear[i]
+            for j in range(len(c)):
+                gradient += gram[i, j] * c[j]
+            value = min(1.0, max(0.0, c[i] - gradient / gram[i, i]))
+            change = max(change, abs(value - c[i]))
+            c[i] = value
+        if change < 1e-4:
+            break
+    return c
+
+
+class FaceFitter:
+    """One person's shape, and the fit of single frames to it.
+
+    Attributes:
+        shape: float64 ``[478, 3]``: the person's neutral points, in face widths.
+        identity: float64 ``[K]``: identity coefficients in standard deviations.
+    """
+
+    def __init__(self, model: FaceModel | None = None) -> None:
+        self.model = model or FaceModel.load()
+        self.identity = np.zeros(len(self.model.identity))
+        self.shape = self.model.landmarks.astype(np.float64)
+        self._weights = _landmark_weights()
+        self._rest = np.zeros(len(ARKIT_NAMES))
+        self._axes = np.array([1.0, 1.0, _DEPTH_WEIGHT])
+        root = np.sqrt(self._weights)[:, None] * self._axes
+        basis = self.model.landmark_blendshapes.astype(np.float64)
+        self._basis = basis
+        self._rows = (basis * root).reshape(len(basis), -1)
+        self._root = root
+        precision = (_NOISE / _prior_deviation()) ** 2 * 100
+        self._prior = precision
+        self._gram = self._rows @ self._rows.T + np.diag(precision)
+        self._identity_rows = (
+            self.model.landmark_identity.astype(np.float64) * root
+        ).reshape(len(self.identity), -1)
+        self._rigid_weights = np.zeros(478)
+        self._rigid_weights[list(_RIGID)] = 1.0
+        self._rigid_weights += 0.05 * self._weights
+
+    def fit_identity(
+        self, points: np.ndarray, scores: np.ndarray, iterations: int = 4, offsets: bool = True
+    ) -> FaceFitter:
+        """Solve the person's neutral shape from one or more frames; returns itself.
+
+        Alternates pose and coefficients of each frame with one regularised solve for the identity.
+        With several frames, what identity cannot explain but every frame shows is kept as a fixed
+        offset per point (people differ more than 60 components do).
+
+        Args:
+            points: ``[N, 478, 3]`` landmarks in pixels.
+            scores: ``[N, 52]`` MediaPipe's scores.
+            iterations: rounds of the alternation.
+            offsets: keep the mean residual of the frames.
+        """
+        points, scores = np.asarray(points, np.float64), np.asarray(scores, np.float64)
+        for _ in range(iterations):
+            residual = np.zeros((478, 3))
+            for frame, score in zip(points, scores, strict=True):
+                pose, coefficients = self.fit_frame(frame, score)
+                residual += pose.unproject(frame) - self.face(coefficients)
+            residual /= len(points)
+            target = residual + np.tensordot(self.identity, self.model.landmark_identity, 1)
+            gram = self._identity_rows @ self._identity_rows.T
+            # The prior weighs as one frame however many there are: it is a belief about people.
+            gram += np.eye(len(gram)) * _IDENTITY_WEIGHT**2 * 20
+            self.identity = np.linalg.solve(gram, self._identity_rows @ (target * self._root).ravel())
+            self.shape = self.model.landmarks + np.tensordot(
+                self.identity, self.model.landmark_identity, 1
+            )
+        if offsets and len(points) >= 10:
+            residual = np.mean(
+                [
+                    pose.unproject(frame) - self.face(c)
+                    for frame, (pose, c) in zip(
+                        points, map(self.fit_frame, points, scores), strict=True
+                    )
+                ],
+                axis=0,
+            )
+            self.shape = self.shape + residual
+        return self
+
+    def calibrate(self, points: np.ndarray, scores: np.ndarray) -> FaceFitter:
+        """Call the face in these frames neutral (coefficients 0 from now on); returns itself.
+
+        Shape and expression cannot be told apart in general: a person whose relaxed lips look
+        rolled to the tracker gets ``mouthRoll`` for ever. Frames at rest settle it.
+
+        Args:
+            points: ``[N, 478, 3]`` landmarks in pixels of frames at rest.
+            scores: ``[N, 52]`` MediaPipe's scores there.
+        """
+        fits = [self.fit_frame(p, s)[1] for p, s in zip(points, scores, strict=True)]
+        self.shape = self.face(np.median(fits, axis=0))
+        # A score near 1 at rest leaves no room above it.
+        self._rest = np.minimum(np.median(scores, axis=0), 0.7)
+        return self
+
+    def fit_frame(self, points: np.ndarray, score: np.ndarray) -> tuple[Pose, np.ndarray]:
+        """Pose and coefficients ``[52]`` of one frame.
+
+        Args:
+            points: ``[478, 3]`` landmarks in pixels.
+            score: ``[52]`` MediaPipe's scores: where the solution starts and what it falls back to
+                where the landmarks say little.
+        """
+        points = np.asarray(points, np.float64)
+        score = np.clip((np.asarray(score, np.float64) - self._rest) / (1 - self._rest), 0, 1)
+        coefficients = score
+        for _ in range(2):
+            pose = similarity(self.face(coefficients), points, self._rigid_weights)
+            delta = (pose.unproject(points) - self.shape) * self._root
+            linear = self._rows @ delta.ravel() + self._prior * score
+            coefficients = _box_least_squares(self._gram, linear, coefficients, 40)
+        return pose, coefficients
+
+    def face(self, coefficients: np.ndarray) -> np.ndarray:
+        """The person's points ``[478, 3]`` with an expression, in face widths."""
+        return self.shape + np.tensordot(coefficients, self._basis, 1)
