@@ -38,7 +38,7 @@ _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _SIZE = re.compile(r", (\d+)x(\d+)(?=[ ,]|$)")
 _SAR = re.compile(r"\bSAR (\d+):(\d+)")
 _RATE = re.compile(r", ([\d.]+)(k?) (fps|tbr)\b")
-_ROTATION = re.compile(r"^ +displaymatrix: rotation of (-?[\d.]+) degrees")
+_ROTATION = re.compile(r"^ +(?:displaymatrix|Display Matrix): rotation of (-?[\d.]+) degrees")
 _TIME = re.compile(r"time=(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _NTSC = {round(n * 1000 / 1001, 2): n * 1000 / 1001 for n in (24, 30, 48, 60, 120)}
 _pillow_limit = threading.Lock()
@@ -178,7 +178,7 @@ def read_audio(path: str | os.PathLike, rate: int = 16000) -> np.ndarray:
         raise ValueError(f"{path.name} has no sound")
     command = [
         *ffmpeg_command(), *input_arguments(path), "-map", "0:a:0", "-vn", "-sn", "-dn",
-        "-af", "aresample=async=1:first_pts=0", "-ac", "1", "-ar", str(int(rate)),
+        "-af", f"aresample={int(rate)}:async=1:first_pts=0:out_chlayout=mono:rematrix_maxval=1",
         "-t", str(MAX_SECONDS + 1), "-f", "f32le", "pipe:1",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
