@@ -1,0 +1,182 @@
+"""How well generated motion follows speech, and how alive it is: measured, beside a linear map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from recognizer.face_model import FaceModel
+from recognizer.facs import ARKIT_INDEX
+from recognizer.motion import MotionTrack
+
+Features = np.ndarray
+#: Motion for speech features ``[T, 384]``: a :class:`gen.motion.MotionGenerator` or a stand-in.
+Generate = Callable[[Features], MotionTrack | np.ndarray]
+
+
+def lip_opening(motion: MotionTrack | np.ndarray) -> np.ndarray:
+    """Distance of the inner lips ``[T]``, in face heights.
+
+    A series is returned as it is; for a track it is the face model's.
+    """
+    if isinstance(motion, MotionTrack):
+        return FaceModel.load().lip_opening(motion.blendshapes)
+    return np.asarray(motion, dtype=np.float64)
+
+
+def lagged_correlation(
+    made: np.ndarray, real: np.ndarray, max_lag: int
+) -> tuple[float | None, float | None, int | None]:
+    """Pearson's r at lag 0, the largest r within ``max_lag`` frames, and its lag.
+
+    A positive lag means that ``made`` comes late. ``None`` where a series is constant: it has no
+    correlation. Frames that are not finite are left out.
+
+    Raises:
+        ValueError: the series differ in length.
+    """
+    made, real = np.asarray(made, float), np.asarray(real, float)
+    if made.shape != real.shape or made.ndim != 1:
+        raise ValueError(f"series of shapes {made.shape} and {real.shape} cannot be correlated")
+    by_lag: dict[int, float] = {}
+    for lag in range(-max_lag, max_lag + 1):
+        a = made[max(lag, 0) : len(made) + min(lag, 0)]
+        b = real[max(-lag, 0) : len(real) + min(-lag, 0)]
+        good = np.isfinite(a) & np.isfinite(b)
+        a, b = a[good], b[good]
+        if len(a) > 2 and np.ptp(a) > 1e-9 and np.ptp(b) > 1e-9:
+            by_lag[lag] = float(np.corrcoef(a, b)[0, 1])
+    if 0 not in by_lag:
+        return None, None, None
+    best = max(by_lag, key=by_lag.__getitem__)
+    return by_lag[0], by_lag[best], best
+
+
+def bootstrap_interval(
+    values: Sequence[float], seed: int = 0, draws: int = 2000
+) -> tuple[float, float] | None:
+    """95 % interval of the mean over clips; ``None`` for fewer than two."""
+    if len(values) < 2:
+        return None
+    values = np.asarray(values, float)
+    picks = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
+    low, high = np.quantile(values[picks].mean(1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def lip_sync_benchmark(
+    generate: Generate,
+    clips: Sequence[tuple[str, np.ndarray, np.ndarray | MotionTrack]],
+    encode: Callable[[np.ndarray], Features],
+    max_lag_frames: int = 2,
+) -> dict:
+    """Correlation between generated and real lip opening, clip by clip.
+
+    Args:
+        generate: features ``[T, 384]`` → a track, or a series of lip openings ``[T]``.
+        clips: name, waveform ``[N]`` at 16 kHz, and the real lip opening ``[T]`` at 25 fps or the
+            real track. NaN stands for a frame without a face.
+        encode: waveform → features at 25 fps.
+        max_lag_frames: how far the best lag may lie.
+
+    Returns:
+        ``{"clips": [{name, r, r_best, lag, frames}], "r": {mean, n, ci95}, "r_best": {…},
+        "constant": number of clips whose correlation is undefined}``.
+    """
+    rows = []
+    for name, waveform, real in clips:
+        made = lip_opening(generate(encode(waveform)))
+        real = lip_opening(real)
+        frames = min(len(made), len(real))
+        r, best, lag = lagged_correlation(made[:frames], real[:frames], max_lag_frames)
+        rows.append({"name": name, "r": r, "r_best": best, "lag": lag, "frames": frames})
+    report: dict = {"clips": rows, "constant": sum(row["r"] is None for row in rows)}
+    for key in ("r", "r_best"):
+        values = [row[key] for row in rows if row[key] is not None]
+        report[key] = {
+            "mean": float(np.mean(values)) if values else None,
+            "n": len(values),
+            "ci95": bootstrap_interval(values),
+        }
+    return report
+
+
+class LinearLips:
+    """The map to beat: ridge regression from neighbouring speech frames to lip opening.
+
+    Args:
+        features: ``[T_i, D]`` of each training clip.
+        openings: ``[T_i]`` of each.
+        reach: neighbours on either side.
+        penalty: of the squared weights, on standardised features, per frame.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[Features],
+        openings: Sequence[np.ndarray],
+        reach: int = 2,
+        penalty: float = 0.1,
+    ) -> None:
+        self.reach = reach
+        x = np.concatenate([self._neighbours(f) for f in features]).astype(np.float64)
+        y = np.concatenate([np.asarray(o, float) for o in openings])
+        self._mean, self._std = x.mean(0), x.std(0) + 1e-6
+        x = (x - self._mean) / self._std
+        self._rest = y.mean()
+        gram = x.T @ x + penalty * len(x) * np.eye(x.shape[1])
+        self._weights = np.linalg.solve(gram, x.T @ (y - self._rest))
+
+    def __call__(self, features: Features) -> np.ndarray:
+        """Lip opening ``[T]`` for features ``[T, D]``."""
+        x = (self._neighbours(features) - self._mean) / self._std
+        return x @ self._weights + self._rest
+
+    def _neighbours(self, features: Features) -> np.ndarray:
+        padded = np.pad(np.asarray(features, np.float32), ((self.reach,) * 2, (0, 0)), mode="edge")
+        views = [padded[i : i + len(features)] for i in range(2 * self.reach + 1)]
+        return np.concatenate(views, axis=1)
+
+
+def liveliness(tracks: Sequence[MotionTrack], real: Sequence[MotionTrack] = ()) -> dict:
+    """How much of a face moves besides the lips.
+
+    Returns:
+        ``head_std`` (standard deviation of pitch, yaw, roll within a clip, degrees),
+        ``blinks_per_minute``, and, given real tracks, ``velocity_variance_ratio``: variance of the
+        frame-to-frame change of the lips relative to theirs (1 is as lively as real, towards 0
+        frozen).
+    """
+    report = {
+        "head_std": np.mean([t.pose[:, :3].std(0) for t in tracks], axis=0).tolist(),
+        "blinks_per_minute": 60 * sum(_blinks(t) for t in tracks) / sum(t.duration for t in tracks),
+    }
+    if real:
+        made = np.concatenate([np.diff(lip_opening(t)) for t in tracks])
+        true = np.concatenate([np.diff(lip_opening(t)) for t in real])
+        report["velocity_variance_ratio"] = float(made.var() / true.var())
+    return report
+
+
+def _blinks(track: MotionTrack, threshold: float = 0.5) -> int:
+    lids = track.blendshapes[:, [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]]
+    shut = lids.mean(1) > threshold
+    return int((shut[1:] & ~shut[:-1]).sum())
+
+
+def seam_jerk_ratio(windows: Sequence[MotionTrack]) -> float | None:
+    """Jerk where windows meet over jerk elsewhere; 1 means that no seam shows.
+
+    The third difference of all columns, each divided by its own deviation, averaged over the frames
+    whose difference spans a border, and over all others. ``None`` for a single window.
+    """
+    if len(windows) < 2:
+        return None
+    vectors = np.concatenate([w.to_vectors() for w in windows])
+    vectors = vectors[:, vectors.std(0) > 1e-6]
+    jerk = np.abs(np.diff(vectors / vectors.std(0), n=3, axis=0)).mean(1)
+    at_border = np.zeros(len(jerk), bool)
+    for border in np.cumsum([len(w) for w in windows[:-1]]):
+        at_border[max(border - 3, 0) : border] = True
+    return float(jerk[at_border].mean() / jerk[~at_border].mean())

@@ -1,0 +1,298 @@
+"""From folders of training records to batches of windows, with speech features cached on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from gen.data.augment import augment
+from gen.data.records import SAMPLE_RATE, MotionRecord, iter_records
+from recognizer.facs import ARKIT_INDEX, sides
+
+FPS = 25
+_SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+#: Clips that are encoded as one recording: their speech is then heard in varying context.
+_GROUP_SIZES = (1, 3, 6)
+
+#: Columns that a livened recording gets anew: pose, blinks, brows.
+LIVENED = np.zeros(58, bool)
+LIVENED[52:] = True
+for _stem in ("eyeBlink", "browInnerUp", "browOuterUp", "browDown"):
+    LIVENED[[ARKIT_INDEX[name] for name in sides(_stem)]] = True
+
+Encode = Callable[[np.ndarray], np.ndarray]
+#: Lively head and upper face for a recording: ``(vectors [T, 58], waveform, rng) -> [T, 58]``.
+Liven = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """How one folder of records is used.
+
+    Attributes:
+        domain: what the model is told about where the motion comes from.
+        hold_out: records, the last by name, that training never sees.
+        variants: versions of each record's sound, the first unchanged, the others augmented.
+        weight: share of the training windows, relative to the other corpora.
+        liven: replace the head's pose, blinks and brows by generated ones (for speakers filmed
+            while holding still).
+    """
+
+    domain: str = "synthetic"
+    hold_out: int = 0
+    variants: int = 1
+    weight: float = 1.0
+    liven: bool = False
+
+
+def load_corpus(folder: str | os.PathLike) -> list[MotionRecord]:
+    """The records of a folder, sorted by name.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: it holds no record, or one of another frame rate.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    records = list(iter_records(folder))
+    if not records:
+        raise ValueError(f"{folder} holds no motion records (.npz)")
+    for record in records:
+        if record.motion.fps != FPS:
+            raise ValueError(f"{record.name}: motion at {record.motion.fps} fps, expected {FPS}")
+        if not record.motion.valid.all():
+            raise ValueError(f"{record.name}: some frames have no face")
+    return records
+
+
+def aligned_waveform(record: MotionRecord) -> np.ndarray:
+    """The record's sound cut or padded to exactly its frames of motion."""
+    samples = len(record.motion) * _SAMPLES_PER_FRAME
+    return np.pad(record.waveform[:samples], (0, max(0, samples - len(record.waveform))))
+
+
+def encode_corpus(
+    records: Sequence[MotionRecord],
+    encode: Encode,
+    variant: int,
+    cache: str | os.PathLike | None = None,
+    seed: int = 0,
+) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Speech features of one variant of a corpus.
+
+    Clips are augmented one by one (variant 0 is left as it is), joined into recordings of one or
+    several clips in random order, and encoded.
+
+    Args:
+        records: the corpus.
+        encode: waveform ``[N]`` → features ``[N / 640, D]``.
+        variant: number of the variant.
+        cache: folder where the result is kept; the file's name depends on all that it depends on.
+        seed: of order and augmentation.
+
+    Returns:
+        Names in the order in which the clips were joined, and float16 features ``[T, D]`` of each.
+    """
+    path = None
+    if cache is not None:
+        path = Path(cache) / f"speech-{_digest(records)}-{seed}-{variant:03d}.safetensors"
+        if path.is_file():
+            with safe_open(path, framework="numpy") as file:
+                order = json.loads(file.metadata()["order"])
+                return order, {name: file.get_tensor(name) for name in order}
+    rng = np.random.default_rng([seed, variant])
+    order = [records[i] for i in rng.permutation(len(records))]
+    size = _GROUP_SIZES[variant % len(_GROUP_SIZES)]
+    features: dict[str, np.ndarray] = {}
+    for i in range(0, len(order), size):
+        group = order[i : i + size]
+        waves = [aligned_waveform(record) for record in group]
+        if variant > 0:
+            waves = [augment(wave, rng) for wave in waves]
+        encoded = encode(np.concatenate(waves))
+        ends = np.cumsum([len(record.motion) for record in group])
+        if abs(len(encoded) - ends[-1]) > 1:
+            raise ValueError(f"{group[0].name}: {len(encoded)} feature frames for {ends[-1]}")
+        encoded = np.concatenate([encoded, encoded[-1:]])[: ends[-1]].astype(np.float16)
+        for record, part in zip(group, np.split(encoded, ends[:-1]), strict=True):
+            features[record.name] = part
+    names = [record.name for record in order]
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        save_file(features, partial, metadata={"order": json.dumps(names)})
+        os.replace(partial, path)
+    return names, features
+
+
+def _digest(records: Sequence[MotionRecord]) -> str:
+    """Tells corpora with the same names, lengths and sounds from others."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(f"{record.name}:{len(record.motion)}:".encode())
+        digest.update(aligned_waveform(record).astype(np.float32).tobytes())
+    return digest.hexdigest()[:12]
+
+
+def join_motion(parts: Sequence[np.ndarray], lips: int = 3, head: int = 12) -> np.ndarray:
+    """Clips of motion one after the other, drawn together where they meet.
+
+    At each joint both sides move to their mean within ``lips`` frames for the coefficients and
+    ``head`` frames for the pose, so that no window shows a jump that no face can make.
+
+    Args:
+        parts: float32 ``[T_i, 58]``.
+
+    Returns:
+        float32 ``[sum T_i, 58]``.
+    """
+    out = np.concatenate(parts).astype(np.float32)
+    for joint in np.cumsum([len(part) for part in parts[:-1]]):
+        gap = out[joint] - out[joint - 1]
+        for columns, reach in ((slice(0, 52), lips), (slice(52, None), head)):
+            before = min(reach, joint)
+            after = min(reach, len(out) - joint)
+            rise = np.arange(1, before + 1)[:, None] / (before + 0.5)
+            fall = np.arange(after, 0, -1)[:, None] / (after + 0.5)
+            out[joint - before : joint, columns] += rise * gap[columns] / 2
+            out[joint : joint + after, columns] -= fall * gap[columns] / 2
+    return out
+
+
+@dataclass
+class _Stream:
+    """One variant of a corpus as one long recording: speech ``[N, D]``, motion ``[N, 58]``."""
+
+    speech: np.ndarray
+    motion: np.ndarray
+
+
+@dataclass
+class _Corpus:
+    config: CorpusConfig
+    measured: np.ndarray
+    streams: list[_Stream]
+
+
+class MotionWindows:
+    """Draws batches of windows from several corpora.
+
+    Args:
+        corpora: records (training ones only) and configuration of each.
+        encode: waveform → speech features.
+        cache: folder for the features.
+        seed: of augmentation and liveliness.
+        liven: gives still speakers a lively head; needed where a corpus asks for it.
+    """
+
+    def __init__(
+        self,
+        corpora: Sequence[tuple[Sequence[MotionRecord], CorpusConfig]],
+        encode: Encode,
+        cache: str | os.PathLike | None = None,
+        seed: int = 0,
+        liven: Liven | None = None,
+    ) -> None:
+        self._corpora = []
+        for records, config in corpora:
+            by_name = {record.name: record for record in records}
+            streams = []
+            for variant in range(config.variants):
+                names, features = encode_corpus(records, encode, variant, cache, seed)
+                rng = np.random.default_rng([seed, variant, 1])
+                motion = []
+                for name in names:
+                    vectors = by_name[name].motion.to_vectors()
+                    if config.liven:
+                        if liven is None:
+                            raise ValueError("a corpus asks for a lively head; none is given")
+                        vectors = liven(vectors, aligned_waveform(by_name[name]), rng)
+                    motion.append(vectors)
+                speech = np.concatenate([features[name] for name in names])
+                streams.append(_Stream(speech, join_motion(motion).astype(np.float16)))
+            measured = np.logical_and.reduce([record.measured for record in records])
+            if config.liven:
+                measured = measured | LIVENED
+            self._corpora.append(_Corpus(config, measured, streams))
+        weights = np.array([corpus.config.weight for corpus in self._corpora], float)
+        self._share = weights / weights.sum()
+
+    @property
+    def frames(self) -> int:
+        """Frames of all streams together."""
+        return sum(len(s.motion) for corpus in self._corpora for s in corpus.streams)
+
+    def statistics(self) -> dict[str, np.ndarray]:
+        """``motion_mean``, ``motion_std`` ``[58]`` and ``audio_mean``, ``audio_std`` ``[D]``.
+
+        Corpora count by their weight, in the columns that they measure; a column that nobody
+        measures has mean 0. Deviations have a floor (0.03 for coefficients, 0.3 degrees, 0.01 face
+        widths), since a nearly constant column must not be magnified to the size of the others.
+        """
+        share = self._share[:, None]
+        measured = np.stack([corpus.measured for corpus in self._corpora])
+        motion = [np.concatenate([s.motion for s in c.streams]) for c in self._corpora]
+        speech = [np.concatenate([s.speech for s in c.streams]) for c in self._corpora]
+        floor = np.array([0.03] * 52 + [0.3] * 3 + [0.01] * 3)
+        mean, std = _pooled(motion, np.where(measured, share, 0.0))
+        audio_mean, audio_std = _pooled(speech, np.broadcast_to(share, (len(share), 1)))
+        return {
+            "motion_mean": mean,
+            "motion_std": np.maximum(std, floor).astype(np.float32),
+            "audio_mean": audio_mean,
+            "audio_std": np.maximum(audio_std, 1e-3).astype(np.float32),
+        }
+
+    def batch(
+        self, rng: np.random.Generator, size: int, frames: int, context: int
+    ) -> dict[str, np.ndarray]:
+        """``size`` random windows.
+
+        Returns:
+            ``motion`` float32 ``[B, frames, 58]``, ``speech`` float32 ``[B, frames + 2 * context,
+            D]``, ``measured`` bool ``[B, 58]``, ``corpus`` int64 ``[B]``.
+
+        Raises:
+            ValueError: a corpus is shorter than a window.
+        """
+        chosen = rng.choice(len(self._corpora), size=size, p=self._share)
+        motion, speech, measured = [], [], []
+        for index in chosen:
+            corpus = self._corpora[index]
+            stream = corpus.streams[rng.integers(len(corpus.streams))]
+            spare = len(stream.motion) - frames - 2 * context
+            if spare < 0:
+                raise ValueError(
+                    f"a corpus of {len(stream.motion)} frames is too short to train on"
+                )
+            first = int(rng.integers(spare + 1))
+            speech.append(stream.speech[first : first + frames + 2 * context])
+            motion.append(stream.motion[first + context : first + context + frames])
+            measured.append(corpus.measured)
+        return {
+            "motion": np.stack(motion).astype(np.float32),
+            "speech": np.stack(speech).astype(np.float32),
+            "measured": np.stack(measured),
+            "corpus": chosen.astype(np.int64),
+        }
+
+
+def _pooled(parts: Sequence[np.ndarray], share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of a mixture of ``[N_i, D]`` with shares ``[parts, D]`` or ``[parts, 1]``."""
+    share = share / np.maximum(share.sum(0), 1e-9)
+    mean = sum(w * p.mean(0, dtype=np.float64) for w, p in zip(share, parts, strict=True))
+    square = sum(
+        w * (p.astype(np.float32) ** 2).mean(0, dtype=np.float64)
+        for w, p in zip(share, parts, strict=True)
+    )
+    std = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return np.asarray(mean, np.float32), np.asarray(std, np.float32)

@@ -1,0 +1,230 @@
+"""The denoiser of facial motion: a small transformer over frames, conditioned on speech."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.utils import BaseOutput
+from einops import rearrange
+from torch import Tensor, nn
+
+
+@dataclass
+class MotionDenoiserOutput(BaseOutput):
+    """What the denoiser predicts.
+
+    Attributes:
+        sample: ``[B, T, 58]``, the clean motion x0 of the window, normalised.
+    """
+
+    sample: Tensor
+
+
+class MotionDenoiser(ModelMixin, ConfigMixin):
+    """Predicts clean motion from noisy motion, speech and what came before.
+
+    A sequence is ``P`` prefix frames, known and clean, and ``T`` frames to denoise. Each frame is
+    one token: its motion, the speech around it and, at every block, attention to all other frames
+    with rotary positions, so that only distances count and any length goes in. The diffusion
+    timestep scales, shifts and gates each block (AdaLN, as in DiT; one projection for all blocks
+    and a learned offset for each, as in PixArt-alpha).
+
+    Three conditions can be left out, each for its own learned null embedding, which is what
+    classifier-free guidance contrasts with: speech, prefix and domain.
+
+    Args:
+        motion_dim: columns of a motion vector.
+        audio_dim: columns of a speech feature frame.
+        dim: width of a token; divisible by ``2 * heads``.
+        depth: number of blocks.
+        heads: attention heads a block.
+        mlp_ratio: hidden width of a block's feed-forward part, in ``dim``.
+        audio_context: frames of speech on either side that the token of a frame sees directly;
+            even, since two convolutions share it.
+        prefix_frames: ``P``.
+        window_frames: ``T`` of training; other lengths work.
+        domains: names of the sorts of data a window may come from, a condition.
+        dropout: after attention and feed-forward.
+        fps: frames a second of motion and speech features.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        motion_dim: int = 58,
+        audio_dim: int = 384,
+        dim: int = 256,
+        depth: int = 6,
+        heads: int = 4,
+        mlp_ratio: float = 4.0,
+        audio_context: int = 4,
+        prefix_frames: int = 10,
+        window_frames: int = 100,
+        domains: tuple[str, ...] = ("real", "synthetic"),
+        dropout: float = 0.0,
+        fps: float = 25.0,
+    ) -> None:
+        super().__init__()
+        if dim % (2 * heads):
+            raise ValueError(f"dim {dim} is not divisible by twice the number of heads, {heads}")
+        if audio_context % 2:
+            raise ValueError(f"audio_context must be even, got {audio_context}")
+        self.audio_in = nn.Linear(audio_dim, dim)
+        self.audio_conv = nn.Sequential(
+            nn.Conv1d(dim, dim, audio_context + 1),
+            nn.GELU(),
+            nn.Conv1d(dim, dim, audio_context + 1),
+        )
+        self.motion_in = nn.Linear(motion_dim, dim)
+        self.prefix_in = nn.Linear(motion_dim, dim)
+        self.null_audio = nn.Parameter(torch.randn(dim) * 0.02)
+        self.null_prefix = nn.Parameter(torch.randn(dim) * 0.02)
+        self.domain = nn.Embedding(len(domains) + 1, dim)
+        self.time = nn.Sequential(nn.Linear(256, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.modulation = nn.Linear(dim, 6 * dim)
+        self.blocks = nn.ModuleList(_Block(dim, heads, mlp_ratio, dropout) for _ in range(depth))
+        self.norm_out = nn.LayerNorm(dim, elementwise_affine=False)
+        self.modulation_out = nn.Linear(dim, 2 * dim)
+        self.motion_out = nn.Linear(dim, motion_dim)
+        for layer in (self.modulation, self.modulation_out, self.motion_out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.domain.weight, std=0.02)
+
+        self.register_buffer("motion_mean", torch.zeros(motion_dim))
+        self.register_buffer("motion_std", torch.ones(motion_dim))
+        self.register_buffer("audio_mean", torch.zeros(audio_dim))
+        self.register_buffer("audio_std", torch.ones(audio_dim))
+
+    def normalize(self, motion: Tensor) -> Tensor:
+        """Motion vectors ``[..., 58]`` in their own units → zero mean, unit variance."""
+        return (motion - self.motion_mean) / self.motion_std
+
+    def denormalize(self, motion: Tensor) -> Tensor:
+        """The inverse of :meth:`normalize`."""
+        return motion * self.motion_std + self.motion_mean
+
+    def domain_index(self, name: str | None) -> int:
+        """The number by which :meth:`forward` knows a domain; ``None`` is the null one.
+
+        Raises:
+            ValueError: the model was not trained with this domain.
+        """
+        names = list(self.config.domains)
+        if name is None:
+            return len(names)
+        if name not in names:
+            raise ValueError(f"no domain is called {name!r}; this model knows {', '.join(names)}")
+        return names.index(name)
+
+    def encode_audio(self, audio: Tensor) -> Tensor:
+        """Speech features ``[B, P + T + 2 * audio_context, 384]`` → tokens ``[B, P + T, dim]``.
+
+        They do not depend on the timestep: a sampler computes them once.
+        """
+        tokens = self.audio_in((audio - self.audio_mean) / self.audio_std)
+        near = rearrange(self.audio_conv(rearrange(tokens, "b t d -> b d t")), "b d t -> b t d")
+        context = self.config.audio_context
+        return near + tokens[:, context : tokens.shape[1] - context]
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | int,
+        audio: Tensor,
+        prefix: Tensor,
+        domain: Tensor,
+        *,
+        drop_audio: Tensor | None = None,
+        drop_prefix: Tensor | None = None,
+        return_dict: bool = True,
+    ) -> MotionDenoiserOutput | tuple[Tensor]:
+        """One denoising step.
+
+        Args:
+            sample: ``[B, T, 58]`` noisy motion, normalised.
+            timestep: ``[B]`` or a number, 0 to 999.
+            audio: ``[B, P + T, dim]`` from :meth:`encode_audio`.
+            prefix: ``[B, P, 58]`` clean motion before the window, normalised.
+            domain: int64 ``[B]`` of :meth:`domain_index`.
+            drop_audio: bool ``[B]``, true where speech is left out.
+            drop_prefix: bool ``[B]``, true where there is no prefix.
+            return_dict: false for a plain tuple.
+
+        Raises:
+            ValueError: the lengths of speech and motion disagree.
+        """
+        frames = prefix.shape[1] + sample.shape[1]
+        if audio.shape[1] != frames:
+            raise ValueError(f"audio has {audio.shape[1]} frames, prefix and window {frames}")
+        batch = len(sample)
+        before = self.prefix_in(prefix)
+        if drop_prefix is not None:
+            before = torch.where(drop_prefix[:, None, None], self.null_prefix, before)
+        if drop_audio is not None:
+            audio = torch.where(drop_audio[:, None, None], self.null_audio, audio)
+        tokens = torch.cat([before, self.motion_in(sample)], dim=1) + audio
+
+        timestep = torch.as_tensor(timestep, device=sample.device).expand(batch)
+        condition = self.time(_sinusoid(timestep, 256).to(sample.dtype)) + self.domain(domain)
+        condition = F.silu(condition)
+        modulation = rearrange(self.modulation(condition), "b (n d) -> n b 1 d", n=6)
+        rotation = _rotary(frames, self.config.dim // self.config.heads, tokens)
+        for block in self.blocks:
+            tokens = block(tokens, modulation, rotation)
+        shift, scale = self.modulation_out(condition)[:, None].chunk(2, dim=-1)
+        tokens = self.norm_out(tokens[:, prefix.shape[1] :]) * (1 + scale) + shift
+        out = self.motion_out(tokens)
+        return MotionDenoiserOutput(sample=out) if return_dict else (out,)
+
+
+class _Block(nn.Module):
+    """Self-attention and feed-forward, both modulated by the diffusion timestep."""
+
+    def __init__(self, dim: int, heads: int, mlp_ratio: float, dropout: float) -> None:
+        super().__init__()
+        hidden = int(dim * mlp_ratio)
+        self.heads = heads
+        self.offset = nn.Parameter(torch.zeros(6, 1, 1, dim))
+        self.norm_attention = nn.LayerNorm(dim, elementwise_affine=False)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.attention_out = nn.Linear(dim, dim)
+        self.norm_mlp = nn.LayerNorm(dim, elementwise_affine=False)
+        self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor, modulation: Tensor, rotation: Tensor) -> Tensor:
+        shift1, scale1, gate1, shift2, scale2, gate2 = modulation + self.offset
+        x = self.norm_attention(tokens) * (1 + scale1) + shift1
+        q, k, v = rearrange(self.qkv(x), "b t (n h d) -> n b h t d", n=3, h=self.heads)
+        x = F.scaled_dot_product_attention(_rotate(q, rotation), _rotate(k, rotation), v)
+        x = self.attention_out(rearrange(x, "b h t d -> b t (h d)"))
+        tokens = tokens + gate1 * self.dropout(x)
+        x = self.norm_mlp(tokens) * (1 + scale2) + shift2
+        return tokens + gate2 * self.dropout(self.mlp(x))
+
+
+def _sinusoid(timestep: Tensor, dim: int) -> Tensor:
+    """Timesteps ``[B]`` → ``[B, dim]`` (Vaswani et al. 2017)."""
+    frequency = torch.exp(torch.arange(dim // 2, device=timestep.device) * (-9.21 / (dim // 2)))
+    angle = timestep[:, None].float() * frequency
+    return torch.cat([angle.cos(), angle.sin()], dim=-1)
+
+
+def _rotary(frames: int, dim: int, like: Tensor) -> Tensor:
+    """Rotations ``[2, frames, dim]`` (cosines, sines) of RoFormer's position embedding."""
+    # Wavelengths of 6 to some 600 frames: longer ones would never turn within a window.
+    frequency = torch.logspace(0, -2, dim // 2, device=like.device, dtype=like.dtype)
+    angle = torch.arange(frames, device=like.device, dtype=like.dtype)[:, None] * frequency
+    angle = torch.cat([angle, angle], dim=-1)
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
+    half = x.shape[-1] // 2
+    turned = torch.cat([-x[..., half:], x[..., :half]], dim=-1)
+    return x * rotation[0] + turned * rotation[1]
