@@ -23,6 +23,9 @@ import numpy as np
 from recognizer.media import ffmpeg_command, input_arguments, last_line, probe
 
 SOUND_RATE = 48000
+PRESETS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+)  # fmt: skip
 _QUEUE = 4
 
 #: BT.709 luma and colour differences in the limited range of video (16-235, 16-240).
@@ -84,6 +87,10 @@ class VideoWriter:
             raise ValueError(f"a video has 2 to 16384 pixels a side, not {width}x{height}")
         if not 0 < fps <= 1000:
             raise ValueError(f"fps must be above 0 and at most 1000, got {fps}")
+        if not 0 <= crf <= 51:
+            raise ValueError(f"crf must be 0 to 51, got {crf}")
+        if preset not in PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
         self.fps = Fraction(fps).limit_denominator(1001)
         self.duration = duration
         self.frames = 0
@@ -287,11 +294,12 @@ def _unescape(text: str) -> str:
 def _metadata_arguments(metadata: Mapping[str, str]) -> list[str]:
     arguments = []
     for key, value in metadata.items():
-        if not key or "=" in key or "\0" in f"{key}{value}":
+        # ffmpeg drops an "encoder" that is not its own.
+        if not key or key == "encoder" or "=" in key or "\0" in f"{key}{value}":
             raise ValueError(f"{key!r} cannot be the name of a container's metadata entry")
         arguments += ["-metadata", f"{key}={value}"]
     flags = "+faststart" if _STANDARD_KEYS.issuperset(metadata) else "+faststart+use_metadata_tags"
-    # bitexact: the same frames give the same bytes, and "encoder" is the caller's.
+    # bitexact: the same frames give the same bytes.
     return ["-map_metadata", "-1", *arguments, "-movflags", flags, "-fflags", "+bitexact"]
 
 
