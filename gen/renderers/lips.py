@@ -1,0 +1,54 @@
+"""Lips that meet: they never cross, and those of an open-mouthed portrait can close."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gen.renderers.topology import Topology
+from recognizer.face_model import FaceModel
+
+
+class Lips:
+    """Corrects the inner lips after the blendshapes have moved them.
+
+    Args:
+        rest: ``[M, 3]`` mesh vertices of the portrait.
+        topology: the mesh.
+        worn: ``[52]``: the portrait's own expression.
+    """
+
+    def __init__(self, rest: np.ndarray, topology: Topology, worn: np.ndarray) -> None:
+        self._upper, self._lower = topology.upper_lip, topology.lower_lip
+        self._rows = FaceModel.load().lip_opening_rows
+        self._worn_gap = max(float(self._rows @ worn), 0.0)
+        self._rest_across = rest[self._lower] - rest[self._upper]
+        width = np.linalg.norm(rest[self._upper[0]] - rest[self._upper[-1]])
+        to_upper, near_upper = _nearest(rest, rest[self._upper])
+        to_lower, near_lower = _nearest(rest, rest[self._lower])
+        self._groups = []
+        for own, near, other, sign in (
+            (to_upper, near_upper, to_lower, 1.0), (to_lower, near_lower, to_upper, -1.0),
+        ):  # fmt: skip
+            weight = np.exp(-((own / (0.22 * width)) ** 2)) * (own <= other + 1e-9)
+            weight[self._upper[[0, -1]]] = 0
+            members = np.flatnonzero(weight > 0.02)
+            self._groups.append((members, near[members], 0.5 * sign * weight[members, None]))
+
+    def settle(self, space: np.ndarray, wanted: np.ndarray) -> None:
+        """Correct mesh vertices ``[M, 3]`` in place for the expression ``wanted [52]``."""
+        across = space[self._lower] - space[self._upper]
+        excess = np.minimum(across, 0) * np.array([0.0, 1.0, 0.0])  # crossed lips
+        if self._worn_gap > 0.01:
+            # What the fit could not explain of the portrait's opening goes as the lips close.
+            open_share = np.clip(float(self._rows @ wanted) / self._worn_gap, 0, 1)
+            surplus = across - self._rest_across * open_share
+            wide = surplus[:, 1:2] > 0
+            excess = np.where(wide, surplus * (1 - open_share), excess)
+        for members, nearest, weight in self._groups:
+            space[members] += weight * excess[nearest]
+
+
+def _nearest(points: np.ndarray, chain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance in the picture to the closest vertex of a chain, and which one it is."""
+    distance = np.linalg.norm(points[:, None, :2] - chain[None, :, :2], axis=-1)
+    return distance.min(1), distance.argmin(1)

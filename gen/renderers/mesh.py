@@ -1,0 +1,156 @@
+"""The default renderer: a photograph's own pixels on a fitted 3D face."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gen.renderers.backdrop import Backdrop
+from gen.renderers.camera import HeadCamera
+from gen.renderers.eyes import Eye
+from gen.renderers.kernels import draw_textured
+from gen.renderers.lids import Lid
+from gen.renderers.lips import Lips
+from gen.renderers.mouth import Mouth
+from gen.renderers.portrait import Portrait
+from gen.renderers.topology import face_topology
+from recognizer.face_model import FACE_OVAL, FaceModel
+from recognizer.facs import ARKIT_INDEX
+from recognizer.motion import rotation_matrix
+
+_FRINGE = 1.3  # pixels over which a lip's or a lid's edge fades
+_BLINK = (ARKIT_INDEX["eyeBlinkRight"], ARKIT_INDEX["eyeBlinkLeft"])
+
+
+class MeshRenderer:
+    """Moves a portrait (see :class:`gen.renderers.base.Renderer`).
+
+    Args:
+        portrait: the framed picture with its fit.
+    """
+
+    def __init__(self, portrait: Portrait) -> None:
+        model, topology = FaceModel.load(), face_topology()
+        self._topology = topology
+        self._image = np.ascontiguousarray(portrait.image)
+        self.size = (portrait.image.shape[1], portrait.image.shape[0])
+        self.expression = portrait.expression
+        self._camera = HeadCamera(portrait.pose)
+        self._scale = portrait.pose.scale
+        self._head = portrait.pose.rotation
+        self._rest = np.asarray(topology.refine @ portrait.landmarks)
+        self._space = self._camera.unproject(self._rest)
+        turned = model.landmark_blendshapes @ (portrait.pose.rotation.T * portrait.pose.scale)
+        basis = np.stack([topology.refine @ field for field in turned]).astype(np.float32)
+        self._lids = [
+            Lid(self._image, self._rest, topology, side, basis[_BLINK[side]]) for side in (0, 1)
+        ]
+        self._lips = Lips(self._rest, topology, portrait.expression)
+        for lid, blink in zip(self._lids, _BLINK, strict=True):
+            basis[blink][lid.members] = 0  # the lids close by their own rule
+        self._basis = basis.reshape(52, -1)
+        self._backdrop = Backdrop(portrait, self._camera)
+        self._eyes = [Eye(portrait, self._camera, side) for side in (0, 1)]
+        self._mouth = Mouth(portrait, self._camera)
+        self._chains = (
+            topology.upper_lip, topology.lower_lip, *topology.upper_lid, *topology.lower_lid,
+        )  # fmt: skip
+        self._triangles, self._uv, self._alpha = self._with_fringe()
+        self._rest_gap = self._gap(self._rest)
+        self._down = np.array([*(self._head[:2, 1] / np.linalg.norm(self._head[:2, 1])), 0.0])
+        # Which of the outer triangles turn away decides where the backdrop takes over.
+        self._outer = np.flatnonzero(topology.alpha < 1)
+        near = np.isin(topology.triangles, self._outer).any(1)
+        self._outer_triangles = topology.triangles[near]
+
+    def render(self, blendshapes: np.ndarray, pose: np.ndarray) -> np.ndarray:
+        """One frame uint8 ``[H, W, 3]``; see :class:`gen.renderers.base.Renderer`."""
+        wanted = np.clip(np.asarray(blendshapes, np.float32), 0, 1)
+        delta = wanted - self.expression
+        rotation = rotation_matrix(np.asarray(pose[:3], np.float64))
+        translation = np.asarray(pose[3:], np.float64) * self._scale
+
+        space = self._space + (delta @ self._basis).reshape(-1, 3)
+        for lid, blink in zip(self._lids, _BLINK, strict=True):
+            lid.close(space, float(delta[blink]))
+        self._lips.settle(space, wanted)
+        points = self._camera.project(self._camera.move(space, rotation, translation))
+
+        frame = self._backdrop.render(rotation, translation, points[list(FACE_OVAL), :2])
+        for eye in self._eyes:
+            eye.draw(frame, delta, rotation, translation)
+        opening = self._gap(points)
+        change = abs(opening - self._rest_gap) / (0.012 * self._scale)
+        opacity = float(np.clip(change, 0, 1))
+        depth = np.full(frame.shape[:2], np.inf, np.float32)
+        upper, lower = points[self._topology.upper_lip], points[self._topology.lower_lip]
+        vertices = self._extend(points)
+        if opacity < 1:  # lips (nearly) as in the portrait: its own pixels between them
+            draw_textured(
+                frame, depth.copy(), vertices, self._uv, np.ones(len(vertices), np.float32),
+                self._topology.seam, self._image,
+            )  # fmt: skip
+        if opacity > 0:
+            self._mouth.draw(frame, upper, lower, wanted, rotation, translation, opacity)
+        alpha = self._alpha * self._facing(vertices)
+        draw_textured(frame, depth, vertices, self._uv, alpha, self._triangles, self._image)
+        for lid, blink in zip(self._lids, _BLINK, strict=True):
+            lid.draw(frame, depth, vertices, float(delta[blink]))
+        return frame
+
+    def _facing(self, vertices: np.ndarray) -> np.ndarray:
+        """float32 ``[N]``: 1, falling to 0 where the outline's skin is seen edge-on."""
+        a, b, c = (vertices[self._outer_triangles[:, i]] for i in range(3))
+        normal = np.cross(b - a, c - a)
+        total = np.zeros((len(vertices), 3), np.float32)
+        for i in range(3):
+            np.add.at(total, self._outer_triangles[:, i], normal)
+        toward = total[self._outer, 2] / np.maximum(
+            np.linalg.norm(total[self._outer], axis=1), 1e-6
+        )
+        facing = np.ones(len(vertices), np.float32)
+        facing[self._outer] = np.clip((toward - 0.05) / 0.25, 0, 1)
+        return facing
+
+    def _gap(self, points: np.ndarray) -> float:
+        middle = len(self._topology.upper_lip) // 2
+        span = slice(middle - 6, middle + 7)
+        upper = points[self._topology.upper_lip[span], :2]
+        lower = points[self._topology.lower_lip[span], :2]
+        return float(np.linalg.norm(lower - upper, axis=1).mean())
+
+    def _with_fringe(self):
+        """Triangles, texture places and opacity with a soft rim added along lips and lids."""
+        count = len(self._rest)
+        triangles, uv = [self._topology.triangles], [self._rest[:, :2]]
+        alpha = [self._topology.alpha]
+        for chain in self._chains:
+            rim = np.arange(len(chain)) + count
+            count += len(chain)
+            a, b, c, d = chain[:-1], chain[1:], rim[1:], rim[:-1]
+            strip = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+            triangles += [strip, strip[:, ::-1]]  # whichever side faces the camera
+            uv.append(self._rest[chain, :2])
+            alpha.append(np.zeros(len(chain), np.float32))
+        return (
+            np.ascontiguousarray(np.concatenate(triangles), np.int32),
+            np.concatenate(uv).astype(np.float32),
+            np.concatenate(alpha).astype(np.float32),
+        )
+
+    def _extend(self, points: np.ndarray) -> np.ndarray:
+        """Mesh vertices followed by the fringe's, a little way towards the opposite lip or lid."""
+        upper_lip, lower_lip, *lids = self._chains
+        pairs = [(upper_lip, lower_lip), (lower_lip, upper_lip)]
+        pairs += [(lids[0], lids[2]), (lids[1], lids[3]), (lids[2], lids[0]), (lids[3], lids[1])]
+        out = [points]
+        for number, (chain, opposite) in enumerate(pairs):
+            across = points[opposite] - points[chain]
+            length = np.linalg.norm(across[:, :2], axis=1, keepdims=True)
+            share = np.minimum(_FRINGE / np.maximum(length, 1e-6), 0.5)
+            rim = points[chain] + across * share
+            if number in (0, 2, 3):  # shut, the upper lip or lid ends softly on the lower one
+                shut = np.clip(1 - length / (2 * _FRINGE), 0, 1)
+                rim += shut * _FRINGE * self._down
+                rim[:, 2] -= shut[:, 0] * 0.02 * self._scale
+            out.append(rim)
+        return np.ascontiguousarray(np.concatenate(out), np.float32)
