@@ -1,0 +1,187 @@
+"""The command ``facewright``. Heavy imports wait inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from demo.errors import user_errors
+
+app = typer.Typer(
+    name="facewright",
+    help="Talking portraits with emotion control that measures itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Portrait = Annotated[Path, typer.Argument(help="Picture with a face.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Clip to write (.mp4).")]
+Size = Annotated[int, typer.Option(help="Longer side of the clip in pixels, 64 to 4096.")]
+Crop = Annotated[
+    bool, typer.Option("--square/--full-frame", help="Square around the face, or whole picture.")
+]
+
+
+@app.command()
+@user_errors
+def generate(
+    portrait: Portrait,
+    audio: Annotated[Path, typer.Argument(help="Speech: any file that ffmpeg reads.")],
+    output: Output,
+    emotion: Annotated[
+        str | None, typer.Option(help="Emotion, with an intensity if wanted: happiness:0.7.")
+    ] = None,
+    valence: Annotated[float | None, typer.Option(help="Valence, -1 to 1.")] = None,
+    arousal: Annotated[float | None, typer.Option(help="Arousal, -1 to 1.")] = None,
+    au: Annotated[str | None, typer.Option(help="Action units 0-5: AU12=3,AU06=2.")] = None,
+    timeline: Annotated[Path | None, typer.Option(help="YAML file of keyframes.")] = None,
+    size: Size = 512,
+    fps: Annotated[float, typer.Option(help="Frames a second, 1 to 120.")] = 25.0,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps a window.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same clip.")] = 0,
+    square: Crop = True,
+    motion_out: Annotated[
+        Path | None, typer.Option(help="Also write the motion (.csv or .npz).")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a pipeline of your own.")] = None,
+) -> None:
+    """Make PORTRAIT say what is heard in AUDIO."""
+    from demo.commands.generate import run
+
+    run(
+        portrait, audio, output,
+        emotion=emotion, valence=valence, arousal=arousal, au=au, timeline=timeline,
+        size=size, fps=fps, steps=steps, seed=seed, square=square,
+        motion_out=motion_out, model=model,
+    )  # fmt: skip
+
+
+@app.command()
+@user_errors
+def animate(
+    portrait: Portrait,
+    motion: Annotated[Path, typer.Argument(help="Motion (.csv, .npz), or a video of a face.")],
+    output: Output,
+    size: Size = 512,
+    fps: Annotated[float | None, typer.Option(help="Frames a second; the motion's own.")] = None,
+    square: Crop = True,
+    motion_out: Annotated[
+        Path | None, typer.Option(help="Also write the motion (.csv or .npz).")
+    ] = None,
+) -> None:
+    """Drive PORTRAIT by a motion file or by the face in a video."""
+    from demo.commands.animate import run
+
+    run(portrait, motion, output, size=size, fps=fps, square=square, motion_out=motion_out)
+
+
+@app.command()
+@user_errors
+def recognize(
+    media: Annotated[Path, typer.Argument(help="Picture or video.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV to write.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="JSON summary to write.")] = None,
+    faces: Annotated[int, typer.Option(help="The most faces to follow, 1 to 20.")] = 4,
+) -> None:
+    """Measure the faces of a picture or video: pose, gaze, the 52 blendshapes."""
+    from demo.commands.recognize import run
+
+    run(media, output, json, faces)
+
+
+@app.command()
+@user_errors
+def export(
+    motion: Annotated[Path, typer.Argument(help="Motion file (.csv, .npz).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help=".csv, .npz or .json")],
+    livelink: Annotated[
+        bool, typer.Option("--livelink", help="CSV as Epic's Live Link Face writes it.")
+    ] = False,
+) -> None:
+    """Convert a motion file."""
+    from demo.commands.export import run
+
+    run(motion, output, livelink)
+
+
+@app.command()
+@user_errors
+def prepare(
+    videos: Annotated[list[Path], typer.Argument(help="Videos of one talking face each.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the records.")],
+    speaker: Annotated[str | None, typer.Option(help="Name of the speaker, if it is one.")] = None,
+) -> None:
+    """Turn videos into training records."""
+    from demo.commands.training import prepare_videos
+
+    prepare_videos(videos, output, speaker)
+
+
+train = typer.Typer(help="Train a model.", no_args_is_help=True)
+app.add_typer(train, name="train")
+
+
+@train.command("motion")
+@user_errors
+def train_motion(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[list[Path], typer.Option(help="Folder of records (repeatable).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    cache: Annotated[Path | None, typer.Option(help="Folder for features.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the motion model."""
+    from demo.commands.training import train_motion_model
+
+    train_motion_model(config, data, output, cache, resume)
+
+
+bench = typer.Typer(help="Measure.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+
+@bench.command("motion")
+@user_errors
+def bench_motion(
+    clips: Annotated[list[Path], typer.Option(help="Folder of real clips with sound.")],
+    fit: Annotated[
+        Path | None, typer.Option(help="Folder of records to fit the linear baseline on.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a motion model.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
+) -> None:
+    """Compare generated lips with the people's own, beside a linear map."""
+    from demo.commands.bench import motion
+
+    motion(clips, fit, json, model, seed)
+
+
+@bench.command("control")
+@user_errors
+def bench_control(
+    portraits: Annotated[list[Path], typer.Argument(help="Pictures.")],
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+    size: Size = 512,
+) -> None:
+    """Command single blendshapes on portraits and read them back from the pictures."""
+    from demo.commands.bench import control
+
+    control(portraits, json, size)
+
+
+@app.command()
+@user_errors
+def doctor() -> None:
+    """Say what is installed, which weights are found, and what is unavailable and why."""
+    from demo.commands.doctor import run
+
+    run()
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,27 @@
+"""``facewright export``: motion files for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from demo.checks import readable, writable
+from recognizer.motion import MotionTrack
+
+
+def run(motion: Path, output: Path, livelink: bool) -> None:
+    """See ``facewright export --help``."""
+    readable(motion, "motion file")
+    writable(output, ".csv", ".npz", ".json")
+    if livelink and output.suffix.lower() != ".csv":
+        raise ValueError("--livelink writes a .csv")
+    track = MotionTrack.load(motion)
+    if livelink:
+        from gen.export.livelink import write_livelink
+
+        write_livelink(output, track)
+    elif output.suffix.lower() == ".json":
+        from gen.export.json import write_json
+
+        write_json(output, track)
+    else:
+        track.save(output)

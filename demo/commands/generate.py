@@ -1,0 +1,85 @@
+"""``facewright generate``: a portrait, speech and an intention become a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from demo.checks import in_range, picture, readable, writable
+from demo.progress import progress_bar
+from gen.conditioning import Affect
+
+
+def run(
+    portrait: Path, audio: Path, output: Path, *, emotion, valence, arousal, au, timeline,
+    size, fps, steps, seed, square, motion_out, model,
+) -> None:  # fmt: skip
+    """See ``facewright generate --help``."""
+    affect = parse_affect(emotion, valence, arousal, au, timeline)
+    in_range(size, 64, 4096, "--size")
+    in_range(fps, 1, 120, "--fps")
+    if steps is not None:
+        in_range(steps, 1, 1000, "--steps")
+    writable(output, ".mp4")
+    if motion_out:
+        writable(motion_out, ".csv", ".npz")
+    picture(portrait)
+    readable(audio, "sound file")
+
+    import torch
+
+    from gen.pipeline import TalkingHeadPipeline
+
+    generator = torch.Generator().manual_seed(seed)
+    with progress_bar() as hook:
+        hook("loading models", 0, None)
+        pipeline = TalkingHeadPipeline.from_pretrained(model)
+        clip = pipeline(
+            portrait, audio, affect, size=size, fps=fps, square=square, steps=steps,
+            generator=generator, progress=hook,
+        )  # fmt: skip
+        if clip.faces > 1:
+            typer.echo(f"{clip.faces} faces in {portrait.name}: the largest one speaks", err=True)
+        clip.save(output)
+        if motion_out:
+            clip.motion.save(motion_out)
+    typer.echo(f"{output}: {clip.total} frames, {clip.total / clip.fps:.2f} s")
+
+
+def parse_affect(
+    emotion: str | None, valence: float | None, arousal: float | None, au: str | None,
+    timeline: Path | None,
+) -> Affect:  # fmt: skip
+    """The options' intention; those that are given add up.
+
+    Raises:
+        ValueError: an unknown name or a value out of range.
+    """
+    parts = []
+    if emotion is not None:
+        name, _, intensity = emotion.partition(":")
+        parts.append(Affect.emotion(name, _number(intensity, "--emotion") if intensity else 1.0))
+    if valence is not None or arousal is not None:
+        parts.append(Affect.valence_arousal(valence or 0.0, arousal or 0.0))
+    if au is not None:
+        units = {}
+        for part in au.split(","):
+            name, equals, value = part.partition("=")
+            if not equals:
+                raise ValueError(f"--au takes AU12=3,AU06=2, got {part!r}")
+            units[name.strip()] = _number(value, f"--au {name.strip()}")
+        parts.append(Affect.action_units(units))
+    if timeline is not None:
+        parts.append(Affect.load(readable(timeline, "timeline")))
+    total = Affect()
+    for part in parts:
+        total = part if total is None or len(parts) == 1 else total + part
+    return total
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{what}: {text!r} is not a number") from None

@@ -1,0 +1,287 @@
+"""What is asked for: emotions, valence-arousal or action units over time, as per-frame targets."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import nnls
+
+from recognizer.facs import (
+    ARKIT_INDEX,
+    ARKIT_NAMES,
+    AU_MAX,
+    AU_NAMES,
+    AU_TO_ARKIT,
+    EMOTION_TO_AU,
+    EMOTION_TO_VA,
+    EMOTIONS,
+    sides,
+)
+
+#: Low arousal has no EMFACS prototype: lids sink, and with pleasure a faint smile (places on the
+#: circumplex from Russell 1980: sleepy and calm).
+_QUIET = {
+    (0.02, -0.99): {"AU43": 2.0},
+    (0.56, -0.31): {"AU12": 1.2, "AU43": 0.6},
+}
+_RIDGE = 0.05
+_MAX_KEYS = 10_000
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """One demand.
+
+    Attributes:
+        at: seconds from the start.
+        aus: ``[24, 2]``: intensity 0-5 of each action unit, left and right.
+        valence_arousal: ``(valence, arousal)``, each -1..1.
+        emotion: ``[8]``: weights of :data:`recognizer.facs.EMOTIONS`.
+    """
+
+    at: float
+    aus: np.ndarray
+    valence_arousal: tuple[float, float]
+    emotion: np.ndarray
+
+
+@dataclass(frozen=True)
+class AffectCurves:
+    """Targets for each frame.
+
+    Attributes:
+        aus: float32 ``[T, 24, 2]``, 0-5, left and right.
+        valence_arousal: float32 ``[T, 2]``.
+        emotion: float32 ``[T, 8]``.
+    """
+
+    aus: np.ndarray
+    valence_arousal: np.ndarray
+    emotion: np.ndarray
+
+    def blendshapes(self) -> np.ndarray:
+        """The expression that the action units stand for: float32 ``[T, 52]``, 0..1."""
+        flat = self.aus.reshape(len(self.aus), -1) / AU_MAX
+        return np.clip(flat @ _au_matrix(), 0, 1).astype(np.float32)
+
+
+class Affect:
+    """An emotional intention, constant or changing over time.
+
+    Build one by :meth:`emotion`, :meth:`valence_arousal`, :meth:`action_units`, :meth:`timeline`
+    or :meth:`load`; two of them add up (``Affect.emotion("happiness") + Affect.action_units(...)``).
+    """
+
+    def __init__(self, keyframes: Sequence[Keyframe] = ()) -> None:
+        neutral = Keyframe(0.0, np.zeros((24, 2)), (0.0, 0.0), _one_hot("neutral", 1.0))
+        self.keyframes = tuple(sorted(keyframes, key=lambda key: key.at)) or (neutral,)
+
+    @classmethod
+    def emotion(cls, name: str, intensity: float = 1.0, at: float = 0.0) -> Affect:
+        """One of the eight emotions.
+
+        Args:
+            name: see :data:`recognizer.facs.EMOTIONS`.
+            intensity: 0..1.
+            at: seconds.
+
+        Raises:
+            ValueError: an unknown name (the message lists the known ones) or a value out of range.
+        """
+        if name not in EMOTIONS:
+            raise ValueError(f"unknown emotion {name!r}: choose one of {', '.join(EMOTIONS)}")
+        intensity = _within(intensity, 0, 1, "intensity")
+        aus = _expand({k: v * intensity for k, v in EMOTION_TO_AU[name].items()})
+        valence, arousal = (intensity * v for v in EMOTION_TO_VA[name])
+        return cls([Keyframe(_time(at), aus, (valence, arousal), _one_hot(name, intensity))])
+
+    @classmethod
+    def valence_arousal(cls, valence: float, arousal: float, at: float = 0.0) -> Affect:
+        """A place on the circumplex.
+
+        Its action units are the non-negative mixture of the emotions' prototypes that comes
+        closest to it.
+
+        Raises:
+            ValueError: a value outside -1..1.
+        """
+        valence, arousal = _within(valence, -1, 1, "valence"), _within(arousal, -1, 1, "arousal")
+        names = [name for name in EMOTIONS if name not in ("neutral", "contempt")]
+        places = np.array([EMOTION_TO_VA[name] for name in names] + list(_QUIET))
+        # A little ridge prefers one emotion to a blend of opposites.
+        system = np.vstack([places.T, _RIDGE * np.ones((1, len(places)))])
+        weights, _ = nnls(system, np.array([valence, arousal, 0.0]))
+        prototypes = [_expand(EMOTION_TO_AU[n]) for n in names] + [
+            _expand(aus) for aus in _QUIET.values()
+        ]
+        aus = np.clip(sum(w * p for w, p in zip(weights, prototypes, strict=True)), 0, AU_MAX)
+        emotion = np.zeros(len(EMOTIONS))
+        for name, weight in zip(names, weights[: len(names)], strict=True):
+            emotion[EMOTIONS.index(name)] = weight
+        emotion[0] = max(0.0, 1 - emotion.sum())
+        return cls([Keyframe(_time(at), aus, (valence, arousal), emotion / emotion.sum())])
+
+    @classmethod
+    def action_units(cls, aus: Mapping[str, float], at: float = 0.0) -> Affect:
+        """Action units by name, ``{"AU12": 3}`` or one-sided ``{"AU12L": 3}``; intensities 0-5.
+
+        Raises:
+            ValueError: an unknown action unit or a value out of range.
+        """
+        checked = {}
+        for name, value in aus.items():
+            known = str(name).rstrip("LR") if str(name)[-1:] in "LR" else str(name)
+            if known not in AU_NAMES:
+                raise ValueError(f"unknown action unit {name!r}: choose of {', '.join(AU_NAMES)}")
+            checked[str(name)] = _within(value, 0, AU_MAX, str(name))
+        return cls([Keyframe(_time(at), _expand(checked), (0.0, 0.0), _one_hot("neutral", 1.0))])
+
+    @classmethod
+    def timeline(cls, keys: Sequence[Mapping]) -> Affect:
+        """Keyframes ``{at, emotion, intensity}``, ``{at, valence, arousal}`` or ``{at, aus}``.
+
+        Raises:
+            ValueError: an entry is none of these; the message names it.
+        """
+        if isinstance(keys, str) or not isinstance(keys, Sequence) or not keys:
+            raise ValueError("a timeline is a non-empty list of keyframes")
+        if len(keys) > _MAX_KEYS:
+            raise ValueError(f"a timeline has at most {_MAX_KEYS} keyframes")
+        frames = []
+        for number, key in enumerate(keys, start=1):
+            try:
+                frames += cls._from_entry(key).keyframes
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"timeline entry {number}: {error}") from error
+        return cls(frames)
+
+    @classmethod
+    def _from_entry(cls, key: Mapping) -> Affect:
+        if not isinstance(key, Mapping):
+            raise ValueError(f"expected a mapping such as {{at: 1.5, emotion: happiness}}, got {key!r}")
+        unknown = set(key) - {"at", "emotion", "intensity", "valence", "arousal", "aus"}
+        if unknown:
+            raise ValueError(f"unknown key {sorted(map(str, unknown))[0]!r}")
+        if "at" not in key:
+            raise ValueError("it has no 'at' (seconds)")
+        at = key["at"]
+        if "emotion" in key:
+            return cls.emotion(key["emotion"], key.get("intensity", 1.0), at)
+        if "aus" in key:
+            if not isinstance(key["aus"], Mapping):
+                raise ValueError("'aus' must map action units to intensities")
+            return cls.action_units(key["aus"], at)
+        if "valence" in key or "arousal" in key:
+            return cls.valence_arousal(key.get("valence", 0.0), key.get("arousal", 0.0), at)
+        raise ValueError("it asks for nothing: give emotion, valence and arousal, or aus")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Affect:
+        """Read a timeline from a YAML (or JSON) file.
+
+        Raises:
+            ValueError: it is no timeline.
+            FileNotFoundError: there is no such file.
+        """
+        import yaml
+
+        path = Path(path)
+        try:
+            keys = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{path.name} is not a YAML file: {reason}") from error
+        try:
+            return cls.timeline(keys)
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+
+    def __add__(self, other: Affect) -> Affect:
+        """Both demands at once; action units add up (to at most 5), as do valence and arousal."""
+        times = sorted({key.at for key in (*self.keyframes, *other.keyframes)})
+        a, b = self.curves(np.array(times)), other.curves(np.array(times))
+        keys = []
+        for i, at in enumerate(times):
+            emotion = a.emotion[i] if a.emotion[i, 0] < b.emotion[i, 0] else b.emotion[i]
+            place = np.clip(a.valence_arousal[i] + b.valence_arousal[i], -1, 1)
+            aus = np.clip(a.aus[i] + b.aus[i], 0, AU_MAX)
+            keys.append(Keyframe(at, aus, (float(place[0]), float(place[1])), emotion))
+        return Affect(keys)
+
+    def curves(self, times: np.ndarray) -> AffectCurves:
+        """Targets at times ``[T]`` in seconds: eased (smoothstep) from keyframe to keyframe."""
+        at = np.array([key.at for key in self.keyframes])
+        after = np.searchsorted(at, times, side="right")
+        left, right = np.clip(after - 1, 0, None), np.clip(after, None, len(at) - 1)
+        span = np.maximum(at[right] - at[left], 1e-9)
+        x = np.where(right > left, np.clip((times - at[left]) / span, 0, 1), 0.0)
+        x = x * x * (3 - 2 * x)
+
+        def eased(values) -> np.ndarray:
+            values = np.asarray(values, np.float64)
+            share = x.reshape(-1, *([1] * (values.ndim - 1)))
+            return (values[left] + share * (values[right] - values[left])).astype(np.float32)
+
+        return AffectCurves(
+            eased([key.aus for key in self.keyframes]),
+            eased([key.valence_arousal for key in self.keyframes]),
+            eased([key.emotion for key in self.keyframes]),
+        )
+
+
+@functools.cache
+def _au_matrix() -> np.ndarray:
+    """``[48, 52]``: (action unit, side) → coefficients at full intensity."""
+    matrix = np.zeros((len(AU_NAMES), 2, len(ARKIT_NAMES)))
+    for i, au in enumerate(AU_NAMES):
+        for stem, value in AU_TO_ARKIT[au].items():
+            names = sides(stem)
+            for side in (0, 1):
+                if len(names) == 2:
+                    matrix[i, side, ARKIT_INDEX[names[side]]] = value
+                else:  # a middle coefficient takes half from either side
+                    matrix[i, side, ARKIT_INDEX[names[0]]] = value / 2
+    return matrix.reshape(-1, len(ARKIT_NAMES))
+
+
+def _expand(aus: Mapping[str, float]) -> np.ndarray:
+    out = np.zeros((len(AU_NAMES), 2))
+    for name, value in aus.items():
+        if name[-1] in "LR":
+            out[AU_NAMES.index(name[:-1]), 0 if name[-1] == "L" else 1] = value
+        else:
+            out[AU_NAMES.index(name)] = value
+    return out
+
+
+def _one_hot(name: str, weight: float) -> np.ndarray:
+    out = np.zeros(len(EMOTIONS))
+    out[0] = 1 - weight
+    out[EMOTIONS.index(name)] += weight
+    return out
+
+
+def _number(value, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{what} must be a number, got {value!r}")
+    return float(value)
+
+
+def _within(value, low: float, high: float, what: str) -> float:
+    value = _number(value, what)
+    if not low <= value <= high:
+        raise ValueError(f"{what} must be {low:g}..{high:g}, got {value:g}")
+    return value
+
+
+def _time(value) -> float:
+    value = _number(value, "at")
+    if value < 0:
+        raise ValueError(f"at must not be negative, got {value:g}")
+    return value

@@ -1,0 +1,76 @@
+"""Emotion on top of speech: a residual that leaves the closing of the lips to the words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recognizer.face_model import FaceModel
+from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, sides
+
+#: Coefficients that part the lips, and those that shut them: speech decides on both.
+_PARTING = ("jawOpen", "mouthFunnel", "mouthLowerDown", "mouthUpperUp", "mouthShrugUpper")
+_SHUTTING = ("mouthPress", "mouthRollLower", "mouthRollUpper", "mouthClose")
+#: Rounded lips hold their corners.
+_CORNERS = ("mouthSmile", "mouthStretch", "mouthFrown", "mouthDimple")
+#: Openings in face heights: below the first lips count as closed, above the second as open.
+_CLOSED, _OPEN = 0.010, 0.030
+_PAUSE = 8
+#: How many frames to either side a frame's result depends on.
+MARGIN = 3 * _PAUSE
+
+
+def _columns(stems: tuple[str, ...]) -> np.ndarray:
+    return np.array([ARKIT_INDEX[name] for stem in stems for name in sides(stem)])
+
+
+def add_expression(speech: np.ndarray, expression: np.ndarray) -> np.ndarray:
+    """Combine speech and expression.
+
+    Args:
+        speech: ``[T, 52]`` coefficients of neutral speech.
+        expression: ``[T, 52]`` coefficients of the wanted expression.
+
+    Returns:
+        float32 ``[T, 52]``, 0..1. Where speech closes the lips they are closed in the result,
+        whatever the expression does to the jaw or the lips.
+    """
+    model = FaceModel.load()
+    opening = model.lip_opening(speech)
+    rest = model.lip_opening(np.zeros((1, len(ARKIT_NAMES))))[0]
+    parted = np.clip((opening - rest - _CLOSED) / (_OPEN - _CLOSED), 0, 1)
+    parted = (parted * parted * (3 - 2 * parted))[:, None]
+    # Lips that speak are never pressed; lips that rest may be parted by a jaw drop, but less.
+    silent = _silence(parted[:, 0])[:, None]
+    residual = np.array(expression, np.float64)
+    residual[:, _columns(_PARTING)] *= np.maximum(parted, 0.6 * silent)
+    residual[:, _columns(_SHUTTING)] *= 1 - parted
+    rounded = np.clip(
+        speech[:, [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]].sum(1), 0, 1
+    )
+    residual[:, _columns(_CORNERS)] *= 1 - 0.5 * rounded[:, None]
+    # Two sources of one movement do not add up beyond its end: 1 - (1 - a)(1 - b).
+    total = 1 - (1 - np.clip(speech, 0, 1)) * (1 - np.clip(residual, 0, 1))
+    return _close_lips(total, opening, 1 - np.maximum(parted, 0.6 * silent)[:, 0], model)
+
+
+def _silence(parted: np.ndarray, frames: int = _PAUSE) -> np.ndarray:
+    """1 in pauses: closed for longer than a consonant, faded in and out."""
+    closed = parted < 0.2
+    padded = np.pad(closed, frames, constant_values=True)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * frames + 1)
+    pause = windows.all(1).astype(np.float64)
+    # Grow back what the erosion took, then soften.
+    grown = np.lib.stride_tricks.sliding_window_view(
+        np.pad(pause, frames, mode="edge"), 2 * frames + 1
+    )
+    kernel = np.hanning(frames + 2)[1:-1]
+    soft = np.convolve(np.pad(grown.max(1), frames, mode="edge"), kernel / kernel.sum(), "same")
+    return soft[frames:-frames] * closed
+
+
+def _close_lips(total, wanted_opening, closed, model: FaceModel) -> np.ndarray:
+    """Raise mouthClose until the lips are as close as speech wants them where it closes them."""
+    surplus = model.lip_opening(total) - wanted_opening
+    strength = -model.lip_opening_rows[ARKIT_INDEX["mouthClose"]] / model.face_height
+    total[:, ARKIT_INDEX["mouthClose"]] += np.clip(surplus, 0, None) * closed / strength
+    return np.clip(total, 0, 1).astype(np.float32)
