@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -32,6 +33,10 @@ class AudioEncoder(Protocol):
             ValueError: the waveform is not one non-empty row of finite numbers, or ``fps`` is not
                 positive.
         """
+        ...
+
+    def stream(self, waveform: np.ndarray, fps: float = 25.0) -> Iterator[np.ndarray]:
+        """The rows of :meth:`encode` in blocks ``[n, dim]``, so that work can start on the first."""
         ...
 
 

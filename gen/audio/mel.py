@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gen.audio.encoder import SAMPLE_RATE, checked_waveform, frame_count, resample_features
@@ -45,3 +47,7 @@ class MelEncoder:
         centres = (np.arange(frames * _SLICES) + 0.5) / fine
         slices = resample_features(logs, SAMPLE_RATE / _HOP, centres, fine)
         return slices.reshape(frames, self.dim)
+
+    def stream(self, waveform: np.ndarray, fps: float = 25.0) -> Iterator[np.ndarray]:
+        """The rows of :meth:`encode` in one block."""
+        yield self.encode(waveform, fps)

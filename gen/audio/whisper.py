@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -123,9 +124,12 @@ class WhisperEncoder:
 
         See :class:`gen.audio.encoder.AudioEncoder`.
         """
+        return np.concatenate(list(self.stream(waveform, fps)))
+
+    def stream(self, waveform: np.ndarray, fps: float = 25.0) -> Iterator[np.ndarray]:
+        """The rows of :meth:`encode` in blocks, one a window, each computed when it is asked for."""
         waveform = checked_waveform(waveform)
         centres = (np.arange(frame_count(len(waveform), fps)) + 0.5) / fps
-        features = np.empty((len(centres), self.dim), np.float32)
         windows = (centres // self.hop).astype(int)
         for window in np.unique(windows):
             mine = windows == window
@@ -133,7 +137,5 @@ class WhisperEncoder:
             start = max(0.0, begin - self.context)
             stop = begin + self.hop + self.context
             heard = waveform[round(start * SAMPLE_RATE) : round(stop * SAMPLE_RATE)]
-            features[mine] = resample_features(
-                self.tokens(heard), TOKEN_RATE, centres[mine] - start, fps
-            )
-        return features
+            tokens = self.tokens(heard)
+            yield resample_features(tokens, TOKEN_RATE, centres[mine] - start, fps)
