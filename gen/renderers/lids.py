@@ -10,6 +10,8 @@ from gen.renderers.topology import Topology
 
 #: Lashes and make-up reach this far above the margin, in eye apertures.
 _LASHES = 0.55
+#: A fold leaves this much of the height that skin had above the margin.
+_FOLD = 0.25
 
 
 class Lid:
@@ -27,6 +29,9 @@ class Lid:
         upper, lower = topology.upper_lid[side], topology.lower_lid[side]
         self._upper, self._lower = upper, lower
         self._aperture = float(np.linalg.norm(rest[lower] - rest[upper], axis=1).max())
+        middle = len(upper) // 2
+        down = rest[lower[middle]] - rest[upper[middle]]
+        self._down = down / max(np.linalg.norm(down), 1e-6)
         size = np.linalg.norm(blink, axis=1)
         away = np.linalg.norm(rest[:, None, :2] - rest[None, upper, :2], axis=-1)
         nearest, height = away.argmin(1), away.min(1) / max(self._aperture, 1e-6)
@@ -35,6 +40,9 @@ class Lid:
         strip = np.clip(1.35 - height / 0.35, 0, 1)
         below = rest[:, 1] > rest[upper, 1][nearest]
         weight = np.where(below, 0, np.maximum(weight, strip * (weight > 0.25)))
+        tall = (rest[upper][nearest] - rest) @ self._down
+        self._above = np.flatnonzero((tall > 0) & (away.min(1) < 1.1 * self._aperture))
+        self._near_above, self._height = nearest[self._above], tall[self._above]
         weight[upper] = 1.0
         weight[upper[[0, -1]]] = 0.0
         self.members = np.flatnonzero(weight > 0.02)
@@ -47,8 +55,17 @@ class Lid:
 
     def close(self, space: np.ndarray, amount: float) -> None:
         """Move the lid in place; ``amount`` is 0 for as in the portrait, 1 for shut."""
+        self._unfold(space)
         across = space[self._lower] - space[self._upper]
-        space[self.members] += amount * self._weight * across[self._nearest]
+        share = np.full((len(across), 1), amount)
+        share[across @ self._down < 0] = 1.0  # a lowered brow must not push one lid past the other
+        space[self.members] += (share * across)[self._nearest] * self._weight
+
+    def _unfold(self, space: np.ndarray) -> None:
+        """Lowered brows push skin down to the margin, not past it."""
+        height = (space[self._upper][self._near_above] - space[self._above]) @ self._down
+        deficit = np.clip(_FOLD * self._height - height, 0, None)
+        space[self._above] -= deficit[:, None] * self._down
 
     def draw(self, frame: np.ndarray, depth: np.ndarray, points: np.ndarray, amount: float) -> None:
         """Lay bare skin and a lash line over the drawn lid as it closes.
