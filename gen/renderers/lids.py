@@ -85,7 +85,7 @@ class Lid:
         self._draw_lashes(frame, points[self._upper, :2], opacity)
 
     def _draw_lashes(self, frame: np.ndarray, margin: np.ndarray, opacity: float) -> None:
-        thick = max(1.0, 0.10 * self._aperture)
+        thick = max(1.0, 0.16 * self._aperture)
         pad = int(3 * thick) + 2
         limit = np.array(frame.shape[1::-1])
         low = np.clip(np.floor(margin.min(0)).astype(int) - pad, 0, limit)
