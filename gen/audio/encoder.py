@@ -30,13 +30,13 @@ class AudioEncoder(Protocol):
         ``(i + 0.5) / fps`` seconds.
 
         Raises:
-            ValueError: the waveform is not one non-empty row of finite numbers, or ``fps`` is not
-                positive.
+            ValueError: the waveform is not one non-empty row of finite numbers, or ``fps`` is not 1
+                to 1000.
         """
         ...
 
     def stream(self, waveform: np.ndarray, fps: float = 25.0) -> Iterator[np.ndarray]:
-        """The rows of :meth:`encode` in blocks ``[n, dim]``, so that work can start on the first."""
+        """The rows of :meth:`encode` in blocks ``[n, dim]``: work can start on the first."""
         ...
 
 
@@ -86,10 +86,10 @@ def frame_count(samples: int, fps: float) -> int:
     """Video frames that ``samples`` samples at 16 kHz last.
 
     Raises:
-        ValueError: ``fps`` is not positive.
+        ValueError: ``fps`` is not 1 to 1000.
     """
-    if not 0 < fps <= 1000:
-        raise ValueError(f"fps must be above 0 and at most 1000, got {fps}")
+    if not 1 <= fps <= 1000:
+        raise ValueError(f"fps must be 1 to 1000, got {fps}")
     return max(1, round(samples / SAMPLE_RATE * fps))
 
 

