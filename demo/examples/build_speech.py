@@ -1,4 +1,4 @@
-"""Make demo/examples/speech.wav: one spoken introduction, with plenty of closed lips and open vowels.
+"""Make demo/examples/speech.wav: one spoken introduction, rich in lip closures.
 
     python demo/examples/build_speech.py -o speech.wav
 

@@ -79,32 +79,32 @@ def skin() -> bpy.types.Material:
     """Skin with blood, freckles, beard shadow, lips and pores, scattering below the surface."""
     g = Graph("skin")
     colour = g.mix(g.ramp(g.noise(28, 4), 0.3, 0.7), (0.57, 0.315, 0.215), (0.66, 0.40, 0.285))
-    mottle = g.ramp(g.noise(160, 3), 0.35, 0.7, 0.0, 0.35)
+    mottle = g.ramp(g.noise(200, 4), 0.35, 0.7, 0.0, 0.5)
     colour = g.mix(mottle, colour, (0.60, 0.27, 0.19))
     colour = g.mix(g.math("MULTIPLY", g.attribute("red"), 0.62), colour, (0.56, 0.165, 0.115))
-    colour = g.mix(g.math("MULTIPLY", g.attribute("socket"), 0.38), colour, (0.40, 0.175, 0.135))
-    colour = g.mix(g.math("MULTIPLY", g.attribute("beard"), 0.34), colour, (0.33, 0.215, 0.17))
+    colour = g.mix(g.math("MULTIPLY", g.attribute("socket"), 0.32), colour, (0.40, 0.175, 0.135))
+    colour = g.mix(g.math("MULTIPLY", g.attribute("beard"), 0.45), colour, (0.33, 0.215, 0.17))
     spots = g.math("MULTIPLY", g.ramp(g.noise(420, 1), 0.66, 0.74), g.attribute("freckle"))
     colour = g.mix(g.math("MULTIPLY", spots, 0.33), colour, (0.33, 0.14, 0.075))
     colour = g.mix(g.math("MULTIPLY", g.attribute("mole"), 0.75), colour, (0.15, 0.07, 0.045))
     lip = g.attribute("lip")
-    lip_colour = g.mix(g.noise(220, 3), (0.40, 0.125, 0.10), (0.52, 0.20, 0.165))
-    colour = g.mix(g.math("MULTIPLY", lip, 0.78), colour, lip_colour)
-    colour = g.mix(g.attribute("inner"), colour, (0.20, 0.03, 0.025))
+    lip_colour = g.mix(g.noise(220, 3), (0.38, 0.125, 0.10), (0.50, 0.20, 0.165))
+    colour = g.mix(g.math("MULTIPLY", lip, 0.72), colour, lip_colour)
+    colour = g.mix(g.math("MULTIPLY", g.attribute("liner"), 0.6), colour, (0.12, 0.05, 0.035))
     scalp = g.math("MULTIPLY", g.attribute("scalp"), 0.8)
     colour = g.mix(scalp, colour, (0.16, 0.095, 0.065))
 
     pores = g.node("TexVoronoi", {"Vector": g.position(), "Scale": 900.0}).outputs["Distance"]
     relief = g.math("ADD", g.math("MULTIPLY", pores, 0.6), g.noise(1500, 2))
     normal = g.bump(g.noise(260, 4), 0.00035)
-    normal = g.bump(relief, 0.00016, normal)
+    normal = g.bump(relief, 0.0004, normal)
     stretched = g.node("Mapping", {"Vector": g.position(), "Scale": (1.0, 0.15, 0.15)})
     creases = g.noise(900, 2, stretched.outputs[0])
     creases = g.math("MULTIPLY", creases, lip)
     normal = g.bump(creases, 0.0006, normal)
 
     shine = g.ramp(g.noise(500, 3), 0.3, 0.7, 0.40, 0.56)
-    shine = g.math("SUBTRACT", shine, g.math("MULTIPLY", lip, 0.13))
+    shine = g.math("SUBTRACT", shine, g.math("MULTIPLY", lip, 0.16))
     shine = g.math("SUBTRACT", shine, g.math("MULTIPLY", g.attribute("oil"), 0.07))
     inputs = {
         "Base Color": colour,
@@ -185,7 +185,8 @@ def eyeball(seed: int) -> bpy.types.Material:
 def wet() -> bpy.types.Material:
     """The tear film and cornea: clear, with a sharp reflection and no bending of light."""
     g = Graph("wet")
-    facing = g.node("Fresnel", {"IOR": 1.376}).outputs[0]
+    # Held down at the edge: there the film mirrored the room and left pale corners.
+    facing = g.math("MINIMUM", g.node("Fresnel", {"IOR": 1.376}).outputs[0], 0.07)
     clear = g.node("BsdfTransparent").outputs[0]
     gloss = g.node("BsdfGlossy", {"Roughness": 0.03}).outputs[0]
     return g.surface(g.node("MixShader", {0: facing, 1: clear, 2: gloss}).outputs[0])
@@ -217,7 +218,7 @@ def cloth(colour: tuple[float, float, float]) -> bpy.types.Material:
     fuzz = g.noise(1400, 3)
     shade = g.mix(g.ramp(g.noise(900, 3), 0.3, 0.7), colour, tuple(1.7 * c for c in colour))
     shade = g.mix(g.math("MULTIPLY", rib, 0.35), shade, tuple(0.45 * c for c in colour))
-    normal = g.bump(rib, -0.0012, g.bump(fuzz, 0.0004))
+    normal = g.bump(rib, -0.0008, g.bump(fuzz, 0.0004))
     inputs = {
         "Base Color": shade,
         "Roughness": 0.9,
@@ -229,11 +230,10 @@ def cloth(colour: tuple[float, float, float]) -> bpy.types.Material:
     return g.surface(g.node("BsdfPrincipled", inputs).outputs[0])
 
 
-def backdrop(centre: tuple[float, float, float], edge: tuple[float, float, float]):
-    """A wall that glows softly in the middle."""
+def backdrop(middle, centre: tuple[float, float, float], edge: tuple[float, float, float]):
+    """A wall that glows softly round the point `middle`."""
     g = Graph("backdrop")
-    where = g.node("TexCoord").outputs["Generated"]
-    shifted = g.node("VectorMath", {0: where, 1: (0.44, 0.53, 0.0)}, operation="DISTANCE")
-    fall = g.ramp(shifted.outputs["Value"], 0.0, 0.30)
+    shifted = g.node("VectorMath", {0: g.position(), 1: middle}, operation="DISTANCE")
+    fall = g.ramp(shifted.outputs["Value"], 0.0, 0.62)
     light = g.node("Emission", {"Color": g.mix(fall, centre, edge), "Strength": 1.0})
     return g.surface(light.outputs[0])

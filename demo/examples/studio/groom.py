@@ -11,13 +11,13 @@ import numpy as np
 Nearest = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # [N,3] -> points, normals [N,3]
 
 SKULL = np.array([0.0, 0.078, 0.02])  # middle of the cranium
-PART_X = 0.048  # left of this the hair falls to the subject's left, else it is swept to the right
 
 # The hairline: height z over the azimuth in degrees from straight ahead (0) to the nape (180).
 HAIRLINE_AZIMUTH = [0, 14, 24, 36, 50, 62, 72, 80, 88, 100, 112, 124, 140, 180]
 HAIRLINE_Z = [
-    0.062, 0.064, 0.067, 0.063, 0.050, 0.034, 0.008, -0.016, -0.012, 0.010, -0.022, -0.055, -0.075, -0.082,
-]  # fmt: skip
+    *(0.062, 0.064, 0.067, 0.063, 0.050, 0.034, 0.008),
+    *(-0.016, -0.012, 0.010, -0.022, -0.055, -0.075, -0.082),
+]
 
 
 def unit(v: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ def waves(points: np.ndarray, wavelength: float, rng: np.random.Generator) -> np
 def scatter(
     vertices: np.ndarray, triangles: np.ndarray, density: np.ndarray, count: int, rng
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Random points [count, 3] on a mesh and their unit normals; `density` [V] weights the choice."""
+    """Random points [count, 3] on a mesh, weighted by `density` [V], and their unit normals."""
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
     normal = np.cross(b - a, c - a)
     weight = np.linalg.norm(normal, axis=1) * density[triangles].mean(1)
@@ -102,32 +102,33 @@ def clump(strands: np.ndarray, locks: int, pull: float, rng: np.random.Generator
 
 
 def scalp_hair(vertices, triangles, ears, nearest: Nearest, count: int, seed: int) -> np.ndarray:
-    """Short hair with a parting: longer on top and swept to the side, cropped round the ears."""
+    """Short hair longer on top and swept back to the subject's right, cropped at the sides."""
     rng = np.random.default_rng(seed)
     density = scalp_density(vertices, ears)
     roots, normals = scatter(vertices, triangles, density, count, rng)
-    top = smoothstep(0.050, 0.088, roots[:, 2] + 0.010 * (roots[:, 1] < SKULL[1]))
-    front = smoothstep(0.06, -0.01, roots[:, 1])
-    curl = waves(roots, 0.03, np.random.default_rng(seed + 1))
+    top = smoothstep(0.052, 0.086, roots[:, 2] + 0.008 * (roots[:, 1] < SKULL[1]))
+    front = smoothstep(0.055, -0.005, roots[:, 1])
+    low = 0.5 + 0.5 * smoothstep(-0.08, 0.04, roots[:, 2])
+    curl = waves(roots, 0.022, np.random.default_rng(seed + 1))
     frizz = rng.normal(size=roots.shape)
-    side = np.tanh((roots[:, 0] - PART_X) / 0.018)[:, None]
+    across = -0.50 + 0.62 * smoothstep(0.018, 0.062, roots[:, 0])
 
     def flow(points: np.ndarray, s: float) -> np.ndarray:
-        swept = np.stack(
-            [0.6 * side[:, 0], np.full(len(points), 0.9), np.full(len(points), -0.5 * s)], 1
-        )
-        down = np.stack(
-            [np.zeros(len(points)), np.full(len(points), 0.35), -np.ones(len(points))], 1
-        )
-        mixed = top[:, None] * unit(swept) + (1 - top[:, None]) * unit(down)
-        return unit(mixed) + 0.16 * curl + 0.10 * frizz
+        one = np.ones(len(points))
+        swept = unit(np.stack([across, 0.85 * one, -0.5 * s * one], 1))
+        down = unit(np.stack([0 * one, 0.45 * one, -one], 1))
+        mixed = unit(top[:, None] * swept + (1 - top[:, None]) * down)
+        return mixed + (0.10 + 0.20 * top[:, None]) * curl + 0.12 * frizz
 
-    length = (0.011 + 0.034 * top + 0.020 * top * front) * rng.uniform(0.75, 1.08, count)
-    crop = smoothstep(-0.08, 0.05, roots[:, 2])
-    length *= 0.45 + 0.55 * crop
-    lift = (0.0030 + 0.006 * top + 0.015 * top * front) * rng.uniform(0.5, 1.15, count)
-    strands = comb(roots, normals, length, flow, lift * (0.5 + 0.5 * crop), nearest, 10)
-    return clump(strands, count // 22, 0.5, rng)
+    # Lift only along the middle: raised corners would make a mushroom of the outline.
+    middle = top * np.exp(-((roots[:, 0] / 0.050) ** 4))
+    length = 0.016 + 0.014 * top + 0.008 * middle + 0.018 * middle * front
+    lift = 0.0070 + 0.0020 * middle + 0.018 * middle * front
+    length *= low * rng.uniform(0.7, 1.1, count)
+    lift *= low * rng.uniform(0.5, 1.15, count)
+    strands = comb(roots, normals, length, flow, lift, nearest, 10)
+    strands = clump(strands, count // 24, 0.65, rng)
+    return clump(strands, count // 160, 0.35, rng)
 
 
 def brows(cast: Nearest, count: int, seed: int) -> np.ndarray:
@@ -145,7 +146,7 @@ def brows(cast: Nearest, count: int, seed: int) -> np.ndarray:
             ],
             1,
         )
-        width = np.interp(t, [0, 0.15, 0.6, 1], [0.0042, 0.0054, 0.0044, 0.0016])
+        width = np.interp(t, [0, 0.15, 0.6, 1], [0.0044, 0.0060, 0.0050, 0.0018])
         spine[:, 2] += across * width
         spine[:, 0] += rng.normal(0, 0.0006, count)
         spine[:, 0] *= sign
@@ -190,5 +191,5 @@ def stubble(vertices, triangles, beard: np.ndarray, count: int, seed: int) -> np
     rng = np.random.default_rng(seed)
     roots, normals = scatter(vertices, triangles, beard, count, rng)
     lean = np.array([0.0, 0.15, -0.9]) + 0.5 * rng.normal(size=roots.shape)
-    tips = unit(0.7 * normals + 0.6 * unit(lean)) * rng.uniform(0.0004, 0.0012, (count, 1))
+    tips = unit(0.7 * normals + 0.6 * unit(lean)) * rng.uniform(0.0004, 0.0011, (count, 1))
     return roots[:, None] + np.linspace(0, 1, 3)[None, :, None] * tips[:, None]
