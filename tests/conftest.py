@@ -1,0 +1,97 @@
+"""What several tests share. The expensive things are made once a session."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "demo" / "examples"
+
+
+@pytest.fixture(scope="session")
+def portrait_path() -> Path:
+    return EXAMPLES / "portrait.png"
+
+
+@pytest.fixture(scope="session")
+def speech_path() -> Path:
+    return EXAMPLES / "speech.wav"
+
+
+@pytest.fixture(scope="session")
+def picture(portrait_path) -> np.ndarray:
+    """The packaged portrait, uint8 ``[H, W, 3]``; not to be written to."""
+    from recognizer.media import read_image
+
+    image = read_image(portrait_path)
+    image.setflags(write=False)
+    return image
+
+
+@pytest.fixture(scope="session")
+def tracker():
+    from recognizer.tracker import FaceTracker
+
+    with FaceTracker(max_faces=4) as tracker:
+        yield tracker
+
+
+@pytest.fixture(scope="session")
+def portrait(picture, tracker):
+    """The packaged portrait, fitted at 256 pixels."""
+    from gen.renderers.portrait import Portrait
+
+    return Portrait.from_image(picture, 256, tracker=tracker)
+
+
+@pytest.fixture(scope="session")
+def renderer(portrait):
+    from gen.renderers.mesh import MeshRenderer
+
+    return MeshRenderer(portrait)
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline():
+    """The whole pipeline with a random network: what it makes moves, but says nothing."""
+    import torch
+    from diffusers import DDIMScheduler
+
+    from gen.audio.encoder import load_encoder
+    from gen.models.motion import MotionDenoiser
+    from gen.motion import MotionGenerator
+    from gen.pipeline import TalkingHeadPipeline
+
+    encoder = load_encoder("mel")
+    state = torch.get_rng_state()
+    torch.manual_seed(0)
+    denoiser = MotionDenoiser(
+        audio_dim=encoder.dim, dim=32, depth=2, heads=2, audio_context=2, window_frames=20
+    )
+    # A fresh network predicts zero whatever it is given.
+    for layer in (denoiser.modulation, denoiser.modulation_out, denoiser.motion_out):
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    torch.set_rng_state(state)
+    denoiser.motion_mean[:52] = 0.2
+    denoiser.motion_std.fill_(0.1)
+    scheduler = DDIMScheduler(
+        beta_schedule="squaredcos_cap_v2", prediction_type="sample", clip_sample=False,
+        timestep_spacing="trailing", rescale_betas_zero_snr=True,
+    )  # fmt: skip
+    return TalkingHeadPipeline(encoder, MotionGenerator(denoiser, scheduler), steps=2)
+
+
+def coefficients(**values: float) -> np.ndarray:
+    """``[52]`` from stems: ``coefficients(mouthSmile=0.8)`` sets both sides."""
+    from recognizer.facs import ARKIT_INDEX, sides
+
+    out = np.zeros(52, np.float32)
+    for stem, value in values.items():
+        for name in sides(stem):
+            out[ARKIT_INDEX[name]] = value
+    return out
+
+
+@pytest.fixture(scope="session", name="coefficients")
+def _coefficients():
+    return coefficients
