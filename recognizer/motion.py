@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class MotionTrack:
         blendshapes: float32 ``[T, 52]`` in the order of :data:`recognizer.facs.ARKIT_NAMES`, 0..1.
             Rows of NaN stand for frames without a face.
         pose: float32 ``[T, 6]``: pitch, yaw, roll in degrees (nose up, towards the subject's left,
-            towards the subject's right shoulder… see :func:`rotation_matrix`), then x (image
+            towards the subject's left shoulder; see :func:`rotation_matrix`), then x (image
             right), y (image down) and z (away from the camera) in face widths. Zero is the pose of
             the portrait for motion that drives one, and a frontal face for a measured track.
         fps: frames a second, above 0.
@@ -60,7 +61,7 @@ class MotionTrack:
     @property
     def valid(self) -> np.ndarray:
         """bool ``[T]``: frames in which a face was measured."""
-        return np.isfinite(self.blendshapes).all(axis=1)
+        return np.isfinite(self.to_vectors()).all(axis=1)
 
     def __getitem__(self, name: str) -> np.ndarray:
         """One curve ``[T]`` by its ARKit or pose name."""
@@ -147,45 +148,47 @@ class MotionTrack:
 
     @classmethod
     def _load_npz(cls, path: Path) -> MotionTrack:
+        # Read whole: what is raised below is then about the content, and a damaged archive makes
+        # zipfile, zlib and numpy's header parser raise all sorts of errors.
+        data = io.BytesIO(path.read_bytes())
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                return cls(archive["blendshapes"], archive["pose"], float(archive["fps"]))
-        except FileNotFoundError:
-            raise
-        except (ValueError, KeyError, OSError, EOFError, TypeError) as error:
+            with np.load(data, allow_pickle=False) as archive:
+                track = cls(archive["blendshapes"], archive["pose"], float(archive["fps"]))
+        except Exception as error:
             raise ValueError(f"{path.name} is not a motion file: {error}") from error
+        if len(track) == 0:
+            raise ValueError(f"{path.name} has no frames")
+        _check_values(track.to_vectors(), path)
+        return track
 
     @classmethod
     def _load_csv(cls, path: Path) -> MotionTrack:
         try:
             with open(path, newline="", encoding="utf-8-sig") as file:
-                rows = list(csv.reader(_limited(file, path)))
+                reader = csv.reader(_limited(file, path))
+                rows = [(reader.line_num, row) for row in reader]
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{path.name} is not a CSV text file") from error
-        if not rows or "time" not in rows[0]:
+        if not rows or "time" not in rows[0][1]:
             raise ValueError(f"{path.name} has no header with a 'time' column")
-        header, body = rows[0], [row for row in rows[1:] if row]
+        header, body = rows[0][1], [row for row in rows[1:] if row[1]]
         if not body:
             raise ValueError(f"{path.name} has no rows below its header")
         if not any(name in header for name in (*ARKIT_NAMES, *POSE_NAMES)):
             raise ValueError(f"{path.name} names no ARKit blendshape and no head pose")
         table = np.empty((len(body), len(header)))
-        for number, row in enumerate(body, start=2):
+        for i, (number, row) in enumerate(body):
             if len(row) != len(header):
                 raise ValueError(f"{path.name}, line {number}: {len(row)} cells, not {len(header)}")
             try:
-                table[number - 2] = [float(cell) if cell.strip() else math.nan for cell in row]
+                table[i] = [float(cell) if cell.strip() else math.nan for cell in row]
             except ValueError as error:
                 raise ValueError(f"{path.name}, line {number}: {error}") from error
         columns = {name: table[:, i] for i, name in enumerate(header)}
         vectors = np.stack(
             [columns.get(name, np.zeros(len(body))) for name in _COLUMNS[1:]], axis=1
         )
-        if np.isinf(vectors).any():
-            raise ValueError(f"{path.name} holds an infinite value")
-        low, high = np.nanmin(vectors[:, :52], initial=0), np.nanmax(vectors[:, :52], initial=0)
-        if low < -0.001 or high > 1.001:
-            raise ValueError(f"{path.name}: blendshapes must be 0..1, found {low:.3g}..{high:.3g}")
+        _check_values(vectors, path)
         return cls.from_vectors(vectors, _frame_rate(columns["time"], path))
 
 
@@ -196,13 +199,25 @@ def _limited(file, path: Path):
         yield line
 
 
+def _check_values(vectors: np.ndarray, path: Path) -> None:
+    # What float32 cannot hold is infinite too.
+    if (np.abs(vectors) > np.finfo(np.float32).max).any():
+        raise ValueError(f"{path.name} holds an infinite value")
+    low, high = np.nanmin(vectors[:, :52], initial=0), np.nanmax(vectors[:, :52], initial=0)
+    if low < -0.001 or high > 1.001:
+        raise ValueError(f"{path.name}: blendshapes must be 0..1, found {low:.3g}..{high:.3g}")
+
+
 def _frame_rate(time: np.ndarray, path: Path) -> float:
     if len(time) == 1:
         return 25.0
-    steps = np.diff(time)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        steps = np.diff(time)
+        fps = float(1.0 / np.median(steps))
     if not np.isfinite(steps).all() or (steps <= 0).any():
         raise ValueError(f"{path.name}: 'time' must rise from row to row")
-    fps = float(1.0 / np.median(steps))
+    if not math.isfinite(fps):
+        raise ValueError(f"{path.name}: 'time' rises by too little for a frame rate")
     # Times are printed with six decimals: 25.0003 was 25.
     return float(round(fps)) if abs(fps - round(fps)) < 0.01 else fps
 

@@ -29,9 +29,7 @@ def test_arkit_names():
 
 
 def test_emotions_are_the_documented_ones():
-    assert " ".join(EMOTIONS) == (
-        "neutral happiness surprise sadness anger disgust fear contempt"
-    )
+    assert " ".join(EMOTIONS) == ("neutral happiness surprise sadness anger disgust fear contempt")
 
 
 def test_action_units_cover_openface_and_pyfeat():
