@@ -132,7 +132,9 @@ def grow_hair(body: bpy.types.Object, masks: dict, lids: dict, eyes: dict, count
     for (sign, upper), margin in lids.items():
         hairs = groom.lashes(margin, eyes[sign], upper, 130 if upper else 70, seed=41)
         name = f"lashes{sign:+.0f}{'upper' if upper else 'lower'}"
-        add_strands(name, hairs, 0.00008 if upper else 0.000045, black, tip=0.1)
+        row = add_strands(name, hairs, 0.00008 if upper else 0.000045, black, tip=0.1)
+        # Else the reflection of the lamp in the eye is torn to specks between the lashes.
+        row.visible_shadow = row.visible_glossy = False
 
 
 def dress(shape) -> None:

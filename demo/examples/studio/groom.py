@@ -26,7 +26,7 @@ def unit(v: np.ndarray) -> np.ndarray:
 
 
 def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
-    """0 below `low`, 1 above `high`, smooth between."""
+    """0 at `low`, 1 at `high`, smooth between; `low` may be the greater."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
@@ -177,9 +177,10 @@ def lashes(margin: np.ndarray, eye: np.ndarray, upper: bool, count: int, seed: i
     side = np.stack([fan, np.zeros(count), np.zeros(count)], 1)
     up = np.array([0, 0, 1.0 if upper else -1.0])
     length = rng.uniform(0.0055, 0.0085, count) if upper else rng.uniform(0.003, 0.005, count)
-    length *= 0.6 + 0.4 * np.sin(np.pi * (0.15 + 0.75 * np.abs(t)))
-    start = unit(outward * 1.0 + 0.55 * side + rng.normal(0, 0.10, roots.shape) - 0.15 * up)
-    bend = unit(0.75 * up + 0.25 * outward + 0.5 * side)
+    outer = t if eye[0] > 0 else 1 - t  # 0 at the nose, 1 at the temple
+    length *= 0.45 + 0.55 * np.sin(np.pi * (0.12 + 0.76 * outer))
+    start = unit(outward + 0.35 * side + rng.normal(0, 0.10, roots.shape) - 0.15 * up)
+    bend = unit(0.85 * up + 0.25 * outward + 0.35 * side)
     s = np.linspace(0, 1, 7)[None, :, None]
     return roots[:, None] + length[:, None, None] * (
         s * start[:, None] + 0.55 * s**2 * (bend - 0.35 * start)[:, None]

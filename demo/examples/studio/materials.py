@@ -90,7 +90,7 @@ def skin() -> bpy.types.Material:
     lip = g.attribute("lip")
     lip_colour = g.mix(g.noise(220, 3), (0.38, 0.125, 0.10), (0.50, 0.20, 0.165))
     colour = g.mix(g.math("MULTIPLY", lip, 0.72), colour, lip_colour)
-    colour = g.mix(g.math("MULTIPLY", g.attribute("liner"), 0.6), colour, (0.12, 0.05, 0.035))
+    colour = g.mix(g.math("MULTIPLY", g.attribute("liner"), 0.42), colour, (0.12, 0.05, 0.035))
     scalp = g.math("MULTIPLY", g.attribute("scalp"), 0.8)
     colour = g.mix(scalp, colour, (0.16, 0.095, 0.065))
 
@@ -153,7 +153,7 @@ def eye_image(size: int, seed: int) -> bpy.types.Image:
     pupil = step(0.37, 0.43, radius + 0.006 * rays(12, 0))
     iris *= pupil[..., None]
     blush = np.array([0.05, 0.17, 0.18]) * step(1.1, 2.0, radius)[..., None]
-    white = np.array([0.62, 0.565, 0.53]) - blush
+    white = np.array([0.60, 0.535, 0.49]) - blush
     image = iris + (white - iris) * step(0.90, 1.12, radius)[..., None]
     pixels = np.concatenate([image, np.ones((size, size, 1))], -1).astype(np.float32)
     result = bpy.data.images.new("eye", size, size, float_buffer=True)
@@ -188,7 +188,7 @@ def wet() -> bpy.types.Material:
     # Held down at the edge: there the film mirrored the room and left pale corners.
     facing = g.math("MINIMUM", g.node("Fresnel", {"IOR": 1.376}).outputs[0], 0.07)
     clear = g.node("BsdfTransparent").outputs[0]
-    gloss = g.node("BsdfGlossy", {"Roughness": 0.03}).outputs[0]
+    gloss = g.node("BsdfGlossy", {"Roughness": 0.05}).outputs[0]
     return g.surface(g.node("MixShader", {0: facing, 1: clear, 2: gloss}).outputs[0])
 
 

@@ -81,7 +81,9 @@ def sample_mask(mesh: bpy.types.Mesh, path: str) -> np.ndarray:
     return result
 
 
-def add_strands(name: str, strands: np.ndarray, radius: float, material, tip: float = 0.3) -> None:
+def add_strands(
+    name: str, strands: np.ndarray, radius: float, material, tip: float = 0.3
+) -> bpy.types.Object:
     """Link strands [S, K, 3] as hair curves; `radius` in metres, `tip` times that at the tip."""
     curves = bpy.data.hair_curves.new(name)
     count, points = strands.shape[:2]
@@ -91,4 +93,6 @@ def add_strands(name: str, strands: np.ndarray, radius: float, material, tip: fl
     layer = curves.attributes.get("radius") or curves.attributes.new("radius", "FLOAT", "POINT")
     layer.data.foreach_set("value", np.tile(taper, count).astype(np.float32))
     curves.materials.append(material)
-    bpy.context.collection.objects.link(bpy.data.objects.new(name, curves))
+    thing = bpy.data.objects.new(name, curves)
+    bpy.context.collection.objects.link(thing)
+    return thing
