@@ -14,23 +14,17 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from gen.data.augment import augment
+from gen.data.liven import LIVENED, liven
 from gen.data.records import SAMPLE_RATE, MotionRecord, iter_records
-from recognizer.facs import ARKIT_INDEX, sides
 
 FPS = 25
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
 #: Clips that are encoded as one recording: their speech is then heard in varying context.
 _GROUP_SIZES = (1, 3, 6)
-
-#: Columns that a livened recording gets anew: pose, blinks, brows.
-LIVENED = np.zeros(58, bool)
-LIVENED[52:] = True
-for _stem in ("eyeBlink", "browInnerUp", "browOuterUp", "browDown"):
-    LIVENED[[ARKIT_INDEX[name] for name in sides(_stem)]] = True
+#: Clips over which a livened head moves without a break.
+_LIVENED_CLIPS = 10
 
 Encode = Callable[[np.ndarray], np.ndarray]
-#: Lively head and upper face for a recording: ``(vectors [T, 58], waveform, rng) -> [T, 58]``.
-Liven = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ def encode_corpus(
     """
     path = None
     if cache is not None:
-        path = Path(cache) / f"speech-{_digest(records)}-{seed}-{variant:03d}.safetensors"
+        path = Path(cache) / f"speech-{_digest(records, encode)}-{seed}-{variant:03d}.safetensors"
         if path.is_file():
             with safe_open(path, framework="numpy") as file:
                 order = json.loads(file.metadata()["order"])
@@ -118,11 +112,13 @@ def encode_corpus(
         waves = [aligned_waveform(record) for record in group]
         if variant > 0:
             waves = [augment(wave, rng) for wave in waves]
-        encoded = encode(np.concatenate(waves))
+        # Encoders cut sound into windows: silence before moves the clip against their grid.
+        delay = int(rng.integers(FPS)) if variant > 0 else 0
+        encoded = encode(np.concatenate([np.zeros(delay * _SAMPLES_PER_FRAME, np.float32), *waves]))
         ends = np.cumsum([len(record.motion) for record in group])
-        if abs(len(encoded) - ends[-1]) > 1:
+        if len(encoded) != delay + ends[-1]:
             raise ValueError(f"{group[0].name}: {len(encoded)} feature frames for {ends[-1]}")
-        encoded = np.concatenate([encoded, encoded[-1:]])[: ends[-1]].astype(np.float16)
+        encoded = encoded[delay:].astype(np.float16)
         for record, part in zip(group, np.split(encoded, ends[:-1]), strict=True):
             features[record.name] = part
     names = [record.name for record in order]
@@ -134,9 +130,13 @@ def encode_corpus(
     return names, features
 
 
-def _digest(records: Sequence[MotionRecord]) -> str:
-    """Tells corpora with the same names, lengths and sounds from others."""
+def _digest(records: Sequence[MotionRecord], encode: Encode) -> str:
+    """Tells corpora of the same names and sounds, heard by the same encoder, from others."""
     digest = hashlib.sha256()
+    # What the encoder makes of three seconds of noise stands for the encoder; rounded, since
+    # processors differ in the last bits.
+    probe = np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE).astype(np.float32) * 0.1
+    digest.update(np.round(encode(probe).mean(0), 1).astype(np.float16).tobytes())
     for record in records:
         digest.update(f"{record.name}:{len(record.motion)}:".encode())
         digest.update(aligned_waveform(record).astype(np.float32).tobytes())
@@ -191,7 +191,6 @@ class MotionWindows:
         encode: waveform → speech features.
         cache: folder for the features.
         seed: of augmentation and liveliness.
-        liven: gives still speakers a lively head; needed where a corpus asks for it.
     """
 
     def __init__(
@@ -200,7 +199,6 @@ class MotionWindows:
         encode: Encode,
         cache: str | os.PathLike | None = None,
         seed: int = 0,
-        liven: Liven | None = None,
     ) -> None:
         self._corpora = []
         for records, config in corpora:
@@ -208,15 +206,11 @@ class MotionWindows:
             streams = []
             for variant in range(config.variants):
                 names, features = encode_corpus(records, encode, variant, cache, seed)
-                rng = np.random.default_rng([seed, variant, 1])
-                motion = []
-                for name in names:
-                    vectors = by_name[name].motion.to_vectors()
-                    if config.liven:
-                        if liven is None:
-                            raise ValueError("a corpus asks for a lively head; none is given")
-                        vectors = liven(vectors, aligned_waveform(by_name[name]), rng)
-                    motion.append(vectors)
+                clips = [by_name[name] for name in names]
+                motion = [record.motion.to_vectors() for record in clips]
+                if config.liven:
+                    rng = np.random.default_rng([seed, variant, 1])
+                    motion = _livened(motion, [aligned_waveform(r) for r in clips], rng)
                 speech = np.concatenate([features[name] for name in names])
                 streams.append(_Stream(speech, join_motion(motion).astype(np.float16)))
             measured = np.logical_and.reduce([record.measured for record in records])
@@ -286,8 +280,18 @@ class MotionWindows:
         }
 
 
+def _livened(
+    motion: Sequence[np.ndarray], waves: Sequence[np.ndarray], rng: np.random.Generator
+) -> list[np.ndarray]:
+    out = []
+    for i in range(0, len(motion), _LIVENED_CLIPS):
+        part = slice(i, i + _LIVENED_CLIPS)
+        out.append(liven(join_motion(motion[part]), np.concatenate(waves[part]), rng))
+    return out
+
+
 def _pooled(parts: Sequence[np.ndarray], share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of a mixture of ``[N_i, D]`` with shares ``[parts, D]`` or ``[parts, 1]``."""
+    """Mean and deviation of a mixture of ``[N_i, D]``, shares ``[parts, D]`` or ``[parts, 1]``."""
     share = share / np.maximum(share.sum(0), 1e-9)
     mean = sum(w * p.mean(0, dtype=np.float64) for w, p in zip(share, parts, strict=True))
     square = sum(

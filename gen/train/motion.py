@@ -143,7 +143,6 @@ def train(
         encoder.encode,
         cache,
         config.seed,
-        _livener() if any(options.liven for _, _, options in corpora) else None,
     )
     held_out = {
         Path(folder).name: [
@@ -392,8 +391,3 @@ class _Trainer:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         self.step, self.elapsed = progress["step"], progress["elapsed"]
-
-
-def _livener():
-    """Replaces a still speaker's head, blinks and brows by generated ones."""
-    raise NotImplementedError
