@@ -147,18 +147,21 @@ app.add_typer(bench, name="bench")
 @bench.command("motion")
 @user_errors
 def bench_motion(
-    clips: Annotated[list[Path], typer.Option(help="Folder of real clips with sound.")],
+    clips: Annotated[
+        list[Path], typer.Option(help="Folder of videos with sound, or of records (repeatable).")
+    ],
     fit: Annotated[
         Path | None, typer.Option(help="Folder of records to fit the linear baseline on.")
     ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a motion model.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
+    last: Annotated[int | None, typer.Option(help="Only a folder's last records.")] = None,
 ) -> None:
     """Compare generated lips with the people's own, beside a linear map."""
     from demo.commands.bench import motion
 
-    motion(clips, fit, json, model, seed)
+    motion(clips, fit, json, model, seed, last)
 
 
 @bench.command("control")

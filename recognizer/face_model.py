@@ -19,6 +19,8 @@ ASSET = Path(__file__).parent / "assets" / "face_model.safetensors"
 UPPER_INNER_LIP = (191, 80, 81, 82, 13, 312, 311, 310, 415)
 LOWER_INNER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 LIP_CORNERS = (78, 308)
+#: The middle pairs of the inner lips, by which their opening is measured.
+UPPER_MIDDLE, LOWER_MIDDLE = [82, 13, 312], [87, 14, 317]
 LIPS = (
     61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
     78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
@@ -125,4 +127,4 @@ class FaceModel:
 
 def _middle_gap(points: np.ndarray) -> np.ndarray:
     """Vertical distance of the inner lips in ``[..., 478, 3]`` points, y down."""
-    return (points[..., (87, 14, 317), 1] - points[..., (82, 13, 312), 1]).mean(-1)
+    return (points[..., LOWER_MIDDLE, 1] - points[..., UPPER_MIDDLE, 1]).mean(-1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from recognizer.face_model import FACE_BOTTOM, FACE_TOP, FaceModel
+from recognizer.face_model import FACE_BOTTOM, FACE_TOP, LOWER_MIDDLE, UPPER_MIDDLE, FaceModel
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, sides
 from recognizer.fitting import FaceFitter, Pose
 from recognizer.landmarks import FaceLandmarks
@@ -106,7 +106,7 @@ def _worn_expression(points, scores, pose: Pose, model: FaceModel) -> np.ndarray
         for name in sides(stem):
             score = scores[ARKIT_INDEX[name]]
             worn[ARKIT_INDEX[name]] = score if score > threshold else 0.0
-    gap = points[[87, 14, 317]] - points[[82, 13, 312]]
+    gap = points[LOWER_MIDDLE] - points[UPPER_MIDDLE]
     gap = float(np.linalg.norm(gap[:, :2], axis=1).mean() / pose.scale)
     if gap > _OPEN_LIPS * model.face_height:
         # What the other coefficients do not explain of the opening is the jaw's.

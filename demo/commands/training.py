@@ -1,0 +1,44 @@
+"""``facewright prepare`` and ``facewright train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from demo.checks import readable
+from demo.progress import progress_bar
+
+
+def prepare_videos(videos: list[Path], output: Path, speaker: str | None) -> None:
+    """See ``facewright prepare --help``."""
+    from gen.data.prepare import record_from_video
+
+    output.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    with progress_bar() as hook:
+        for i, video in enumerate(videos, start=1):
+            hook("tracking", i, len(videos))
+            try:
+                record = record_from_video(readable(video, "video"), speaker or video.stem)
+            except (ValueError, FileNotFoundError) as error:
+                failed += 1
+                typer.echo(f"left out: {' '.join(str(error).split())}", err=True)
+                continue
+            record.save(output)
+    typer.echo(f"{output}: {len(videos) - failed} records, {failed} left out")
+    if failed == len(videos):
+        raise ValueError("no video could be used")
+
+
+def train_motion_model(
+    config: Path, data: list[Path], output: Path, cache: Path | None, resume: bool
+) -> None:
+    """See ``facewright train motion --help``."""
+    readable(config, "configuration")
+    for folder in data:
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder of records")
+    from gen.train.motion import train
+
+    typer.echo(f"model: {train(config, output, data, cache=cache, resume=resume)}")
