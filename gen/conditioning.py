@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +75,7 @@ class Affect:
     """An emotional intention, constant or changing over time.
 
     Build one by :meth:`emotion`, :meth:`valence_arousal`, :meth:`action_units`, :meth:`timeline`
-    or :meth:`load`; two of them add up (``Affect.emotion("happiness") + Affect.action_units(...)``).
+    or :meth:`load`; two add up (``Affect.emotion("happiness") + Affect.action_units(...)``).
     """
 
     def __init__(self, keyframes: Sequence[Keyframe] = ()) -> None:
@@ -136,7 +136,7 @@ class Affect:
         """
         checked = {}
         for name, value in aus.items():
-            known = str(name).rstrip("LR") if str(name)[-1:] in "LR" else str(name)
+            known = str(name)[:-1] if str(name).endswith(("L", "R")) else str(name)
             if known not in AU_NAMES:
                 raise ValueError(f"unknown action unit {name!r}: choose of {', '.join(AU_NAMES)}")
             checked[str(name)] = _within(value, 0, AU_MAX, str(name))
@@ -164,7 +164,9 @@ class Affect:
     @classmethod
     def _from_entry(cls, key: Mapping) -> Affect:
         if not isinstance(key, Mapping):
-            raise ValueError(f"expected a mapping such as {{at: 1.5, emotion: happiness}}, got {key!r}")
+            raise ValueError(
+                f"expected a mapping such as {{at: 1.5, emotion: happiness}}, got {key!r}"
+            )
         unknown = set(key) - {"at", "emotion", "intensity", "valence", "arousal", "aus"}
         if unknown:
             raise ValueError(f"unknown key {sorted(map(str, unknown))[0]!r}")
@@ -194,7 +196,7 @@ class Affect:
         path = Path(path)
         try:
             keys = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{path.name} is not a YAML file: {reason}") from error
         try:
@@ -268,8 +270,9 @@ def _one_hot(name: str, weight: float) -> np.ndarray:
 
 
 def _number(value, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{what} must be a number, got {value!r}")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not abs(value) <= sys.float_info.max:
+        raise ValueError(f"{what} must be a number, got {value!r:.60}")
     return float(value)
 
 

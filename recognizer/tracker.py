@@ -95,19 +95,35 @@ class FaceTracker:
         if faces:
             return faces
         height, width = image.shape[:2]
-        for parts in (2, 3, 5):
+        for parts in (2, 3, 5, 8):
             side = int(max(height, width) / parts * 1.5)
             if side < 64:
                 break
             found = []
             for top in _starts(height, side, parts):
                 for left in _starts(width, side, parts):
-                    for face in self._detect_scaled(image[top : top + side, left : left + side]):
-                        face.points[:, :2] += (left, top)
-                        found.append(face)
+                    found += self._detect_part(image, left, top, side)
             if found:
                 return _distinct(sorted(found, key=lambda face: -face.size))[: self._max_faces]
         return []
+
+    def _detect_part(self, image: np.ndarray, left: int, top: int, side: int):
+        faces = self._detect_scaled(image[top : top + side, left : left + side])
+        for face in faces:
+            face.points[:, :2] += (left, top)
+        return faces
+
+    def _detect_again(self, image: np.ndarray, last: list[FaceLandmarks]) -> list[FaceLandmarks]:
+        """Faces of a video's next frame: those too small for the whole picture, where they were."""
+        faces = self._detect_scaled(image)
+        if faces:
+            return faces
+        for face in last:
+            side = int(3 * face.size)
+            left, top = (int(max(0, v - face.size)) for v in face.box[:2])
+            if left < image.shape[1] and top < image.shape[0]:
+                faces += self._detect_part(image, left, top, side)
+        return _distinct(sorted(faces, key=lambda face: -face.size))[: self._max_faces]
 
     def _detect_scaled(self, image: np.ndarray) -> list[FaceLandmarks]:
         import cv2
@@ -143,8 +159,9 @@ class FaceTracker:
         """
         observed: list[_Observed] = []
         count = 0
-        for count, image in enumerate(frames, start=1):  # noqa: B007 (the count is used below)
-            for face in self.detect(image) if not observed else self._detect_scaled(image):
+        for count, image in enumerate(frames, start=1):
+            last = [one.faces[-1] for one in observed]
+            for face in self._detect_again(image, last) if observed else self.detect(image):
                 _assign(observed, face, count - 1).faces.append(face)
         return [_fit_track(i, one, count, fps) for i, one in enumerate(observed)]
 
@@ -206,9 +223,7 @@ def _fit_track(face_id: int, observed: _Observed, count: int, fps: float) -> Fac
         face_id=face_id,
         points=spread(points),
         scores=spread(scores),
-        motion=MotionTrack(
-            spread(fitted.motion.blendshapes), spread(fitted.motion.pose), fps
-        ),
+        motion=MotionTrack(spread(fitted.motion.blendshapes), spread(fitted.motion.pose), fps),
         gaze=spread(gaze_angles(fitted.motion)),
         confidence=spread(fitted.confidence, 0.0),
     )
@@ -248,10 +263,12 @@ def fit_motion(
     # Weak perspective: the depth of the origin shows as a change of scale.
     place = (shift - shift.mean(0)) / middle
     place[:, 2] = CAMERA_DISTANCE * (middle / scale - 1)
-    residual = np.array([
-        np.linalg.norm((pose.unproject(p) - fitter.face(c))[:468, :2], axis=1).mean()
-        for p, (pose, c) in zip(points, fits, strict=True)
-    ])
+    residual = np.array(
+        [
+            np.linalg.norm((pose.unproject(p) - fitter.face(c))[:468, :2], axis=1).mean()
+            for p, (pose, c) in zip(points, fits, strict=True)
+        ]
+    )
     return FittedMotion(
         MotionTrack(coefficients, np.concatenate([angles, place], axis=1), fps),
         poses,
