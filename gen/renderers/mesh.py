@@ -7,7 +7,7 @@ import numpy as np
 from gen.renderers.backdrop import Backdrop
 from gen.renderers.camera import HeadCamera
 from gen.renderers.eyes import Eye
-from gen.renderers.kernels import draw_textured
+from gen.renderers.kernels import blend, draw_textured
 from gen.renderers.lids import Lid
 from gen.renderers.lips import Lips
 from gen.renderers.mouth import Mouth
@@ -29,7 +29,9 @@ class MeshRenderer:
     """
 
     def __init__(self, portrait: Portrait) -> None:
-        model, topology = FaceModel.load(), face_topology()
+        model = FaceModel.load()
+        # Lip segments of some four pixels.
+        topology = face_topology(1 if portrait.pose.scale < 420 else 2)
         self._topology = topology
         self._image = np.ascontiguousarray(portrait.image)
         self.size = (portrait.image.shape[1], portrait.image.shape[0])
@@ -47,7 +49,7 @@ class MeshRenderer:
         self._lips = Lips(self._rest, topology, portrait.expression)
         for lid, blink in zip(self._lids, _BLINK, strict=True):
             basis[blink][lid.members] = 0  # the lids close by their own rule
-        self._basis = basis.reshape(52, -1)
+        self._basis = basis
         self._backdrop = Backdrop(portrait, self._camera)
         self._eyes = [Eye(portrait, self._camera, side) for side in (0, 1)]
         self._mouth = Mouth(portrait, self._camera)
@@ -69,7 +71,7 @@ class MeshRenderer:
         rotation = rotation_matrix(np.asarray(pose[:3], np.float64))
         translation = np.asarray(pose[3:], np.float64) * self._scale
 
-        space = self._space + (delta @ self._basis).reshape(-1, 3)
+        space = blend(self._space, delta, self._basis)
         for lid, blink in zip(self._lids, _BLINK, strict=True):
             lid.close(space, float(delta[blink]))
         self._lips.settle(space, wanted)

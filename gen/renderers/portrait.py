@@ -16,7 +16,7 @@ from recognizer.tracker import FaceTracker, NoFaceError
 #: Expressions that a single picture shows beyond doubt, with the score below which it does not.
 #: All others could as well be the shape of the face.
 _VISIBLE = {
-    "mouthSmile": 0.25, "mouthUpperUp": 0.3, "mouthLowerDown": 0.3, "mouthPucker": 0.5,
+    "mouthSmile": 0.25, "mouthUpperUp": 0.3, "mouthLowerDown": 0.3,
     "browInnerUp": 0.35, "browDown": 0.35, "eyeWide": 0.3, "mouthStretch": 0.4,
 }  # fmt: skip
 #: A gap between the inner lips (in face heights) that is more than a seam.
