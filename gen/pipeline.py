@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -56,8 +57,7 @@ class TalkingHeadOutput:
     @property
     def motion(self) -> MotionTrack:
         """The whole motion; what has not been made yet is made now."""
-        self._made += list(self._motion)
-        vectors = np.concatenate([track.to_vectors() for track in self._made])
+        vectors = np.concatenate([track.to_vectors() for track in self._tracks()])
         return MotionTrack.from_vectors(vectors, self.fps)
 
     @property
@@ -71,10 +71,14 @@ class TalkingHeadOutput:
                 self._hook("rendering", done, self.total)
 
     def _tracks(self) -> Iterator[MotionTrack]:
-        yield from list(self._made)
-        for track in self._motion:
-            self._made.append(track)
-            yield track
+        # By number, because several readers may take turns in having the next one made.
+        for i in itertools.count():
+            if i == len(self._made):
+                track = next(self._motion, None)
+                if track is None:
+                    return
+                self._made.append(track)
+            yield self._made[i]
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write an ``.mp4`` with the sound; it appears when it is complete.
@@ -180,9 +184,7 @@ class TalkingHeadPipeline:
             renderer.size, fps, total, affect, faces, renderer, motion, sound, hook
         )
 
-    def _speak(
-        self, waveform, affect, fps, total, steps, generator, hook
-    ) -> Iterator[MotionTrack]:
+    def _speak(self, waveform, affect, fps, total, steps, generator, hook) -> Iterator[MotionTrack]:
         """Motion window by window, at ``fps``, exactly ``total`` frames."""
         hook("listening", 0, None)
         features = self.encoder.stream(waveform, self.motion.denoiser.config.fps)

@@ -17,7 +17,15 @@ _POSE = (
 
 
 def write_livelink(path: str | os.PathLike, track: MotionTrack) -> None:
-    """Write a track as the Live Link Face app does: timecode, 52 blendshapes, head and eyes in radians."""
+    """Write a track as the Live Link Face app does.
+
+    A row holds a timecode, 52 blendshapes, and the angles of head and eyes in radians. The format
+    has no word for a frame without a face: such frames are interpolated.
+
+    Raises:
+        ValueError: no frame has a face.
+    """
+    track = track.filled()
     names = [name[0].upper() + name[1:] for name in ARKIT_NAMES]
     fps = max(1, round(track.fps))
     with open(path, "w", newline="", encoding="utf-8") as file:
