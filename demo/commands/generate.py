@@ -21,6 +21,7 @@ def run(
     in_range(fps, 1, 120, "--fps")
     if steps is not None:
         in_range(steps, 1, 1000, "--steps")
+    in_range(seed, 0, 2**63 - 1, "--seed")
     writable(output, ".mp4")
     if motion_out:
         writable(motion_out, ".csv", ".npz")
