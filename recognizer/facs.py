@@ -41,32 +41,34 @@ AU_INDEX = MappingProxyType({name: i for i, name in enumerate(AU_NAMES)})
 AU_MAX = 5.0
 
 #: The muscle movement of each action unit, in FACS' own terms.
-AU_SENTENCES = MappingProxyType({
-    "AU01": "inner brow raiser: the inner portion of the eyebrows is pulled up",
-    "AU02": "outer brow raiser: the outer portion of the eyebrows is pulled up",
-    "AU04": "brow lowerer: the eyebrows are drawn down and together",
-    "AU05": "upper lid raiser: the upper eyelids are raised and show more of the eyeball",
-    "AU06": "cheek raiser: the cheeks are lifted and skin gathers around the eyes",
-    "AU07": "lid tightener: the eyelids are tightened and the eye aperture narrows",
-    "AU09": "nose wrinkler: the skin along the sides of the nose is pulled up and wrinkles",
-    "AU10": "upper lip raiser: the upper lip is drawn straight up",
-    "AU11": "nasolabial deepener: the middle of the nasolabial furrow deepens",
-    "AU12": "lip corner puller: the lip corners are drawn back and up",
-    "AU14": "dimpler: the lip corners are tightened and pulled inwards",
-    "AU15": "lip corner depressor: the lip corners are pulled down",
-    "AU17": "chin raiser: the chin boss and the lower lip are pushed up",
-    "AU18": "lip pucker: the lips are drawn together and pushed forward",
-    "AU20": "lip stretcher: the lips are pulled back sideways",
-    "AU22": "lip funneler: the lips are turned outwards into a funnel",
-    "AU23": "lip tightener: the red parts of the lips are narrowed and tightened",
-    "AU24": "lip pressor: the lips are pressed together",
-    "AU25": "lips part: the lips are parted",
-    "AU26": "jaw drop: the jaw is lowered by relaxation",
-    "AU27": "mouth stretch: the jaw is pulled down far",
-    "AU28": "lip suck: the lips are sucked into the mouth",
-    "AU43": "eyes closed: the eyes stay shut",
-    "AU45": "blink: the eyes close and open again quickly",
-})
+AU_SENTENCES = MappingProxyType(
+    {
+        "AU01": "inner brow raiser: the inner portion of the eyebrows is pulled up",
+        "AU02": "outer brow raiser: the outer portion of the eyebrows is pulled up",
+        "AU04": "brow lowerer: the eyebrows are drawn down and together",
+        "AU05": "upper lid raiser: the upper eyelids are raised and show more of the eyeball",
+        "AU06": "cheek raiser: the cheeks are lifted and skin gathers around the eyes",
+        "AU07": "lid tightener: the eyelids are tightened and the eye aperture narrows",
+        "AU09": "nose wrinkler: the skin along the sides of the nose is pulled up and wrinkles",
+        "AU10": "upper lip raiser: the upper lip is drawn straight up",
+        "AU11": "nasolabial deepener: the middle of the nasolabial furrow deepens",
+        "AU12": "lip corner puller: the lip corners are drawn back and up",
+        "AU14": "dimpler: the lip corners are tightened and pulled inwards",
+        "AU15": "lip corner depressor: the lip corners are pulled down",
+        "AU17": "chin raiser: the chin boss and the lower lip are pushed up",
+        "AU18": "lip pucker: the lips are drawn together and pushed forward",
+        "AU20": "lip stretcher: the lips are pulled back sideways",
+        "AU22": "lip funneler: the lips are turned outwards into a funnel",
+        "AU23": "lip tightener: the red parts of the lips are narrowed and tightened",
+        "AU24": "lip pressor: the lips are pressed together",
+        "AU25": "lips part: the lips are parted",
+        "AU26": "jaw drop: the jaw is lowered by relaxation",
+        "AU27": "mouth stretch: the jaw is pulled down far",
+        "AU28": "lip suck: the lips are sucked into the mouth",
+        "AU43": "eyes closed: the eyes stay shut",
+        "AU45": "blink: the eyes close and open again quickly",
+    }
+)
 
 EMOTIONS: tuple[str, ...] = (
     "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt",
@@ -107,23 +109,27 @@ EMOTION_TO_AU = MappingProxyType({
     "happiness": {"AU06": 3.5, "AU12": 3.5},
     "sadness": {"AU01": 4.0, "AU04": 2.0, "AU15": 3.5, "AU17": 1.0},
     "surprise": {"AU01": 4.0, "AU02": 4.0, "AU05": 3.5, "AU26": 2.0},
-    "fear": {"AU01": 4.0, "AU02": 2.5, "AU04": 2.5, "AU05": 4.0, "AU07": 1.0, "AU20": 3.0, "AU26": 1.0},
+    "fear": {
+        "AU01": 4.0, "AU02": 2.5, "AU04": 2.5, "AU05": 4.0, "AU07": 1.0, "AU20": 3.0, "AU26": 1.0,
+    },
     "anger": {"AU04": 4.5, "AU05": 1.5, "AU07": 3.0, "AU23": 3.0},
     "disgust": {"AU09": 4.0, "AU10": 2.0, "AU15": 2.0, "AU17": 1.5, "AU04": 1.0},
     "contempt": {"AU12L": 2.5, "AU14L": 3.5},
 })  # fmt: skip
 
 #: (valence, arousal) in -1..1 at emotion intensity 1.
-EMOTION_TO_VA = MappingProxyType({
-    "neutral": (0.0, 0.0),
-    "happiness": (0.76, 0.48),
-    "surprise": (0.40, 0.67),
-    "sadness": (-0.63, -0.27),
-    "anger": (-0.51, 0.59),
-    "disgust": (-0.60, 0.35),
-    "fear": (-0.64, 0.60),
-    "contempt": (-0.45, -0.10),
-})
+EMOTION_TO_VA = MappingProxyType(
+    {
+        "neutral": (0.0, 0.0),
+        "happiness": (0.76, 0.48),
+        "surprise": (0.40, 0.67),
+        "sadness": (-0.63, -0.27),
+        "anger": (-0.51, 0.59),
+        "disgust": (-0.60, 0.35),
+        "fear": (-0.64, 0.60),
+        "contempt": (-0.45, -0.10),
+    }
+)
 
 
 def sides(stem: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Fit the face model to MediaPipe's points: identity once a person, pose and coefficients a frame."""
+"""Fit the face model to MediaPipe's points: identity once a person, pose and motion a frame."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Pose:
 
 
 def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Pose:
-    """Weighted least-squares similarity from ``source`` to ``target``, both ``[N, 3]`` (Umeyama 1991)."""
+    """Weighted least-squares similarity of ``[N, 3]`` points onto others (Umeyama 1991)."""
     weights = weights / weights.sum()
     mean_source, mean_target = weights @ source, weights @ target
     a, b = source - mean_source, target - mean_target
@@ -118,9 +118,9 @@ class FaceFitter:
         precision = (_NOISE / _prior_deviation()) ** 2 * 100
         self._prior = precision
         self._gram = self._rows @ self._rows.T + np.diag(precision)
-        self._identity_rows = (
-            self.model.landmark_identity.astype(np.float64) * root
-        ).reshape(len(self.identity), -1)
+        self._identity_rows = (self.model.landmark_identity.astype(np.float64) * root).reshape(
+            len(self.identity), -1
+        )
         self._rigid_weights = np.zeros(478)
         self._rigid_weights[list(_RIGID)] = 1.0
         self._rigid_weights += 0.05 * self._weights
@@ -151,7 +151,9 @@ class FaceFitter:
             gram = self._identity_rows @ self._identity_rows.T
             # The prior weighs as one frame however many there are: it is a belief about people.
             gram += np.eye(len(gram)) * _IDENTITY_WEIGHT**2 * 20
-            self.identity = np.linalg.solve(gram, self._identity_rows @ (target * self._root).ravel())
+            self.identity = np.linalg.solve(
+                gram, self._identity_rows @ (target * self._root).ravel()
+            )
             self.shape = self.model.landmarks + np.tensordot(
                 self.identity, self.model.landmark_identity, 1
             )

@@ -103,4 +103,5 @@ def describe(track: FaceTrack) -> str:
     top = np.argsort(-mean)[:4]
     most = ", ".join(f"{ARKIT_NAMES[i]} {mean[i]:.2f}" for i in top if mean[i] > 0.05)
     seen = int(track.success.sum())
-    return f"face {track.face_id}: seen in {seen} of {len(track.motion)} frames; {most or 'neutral'}"
+    times = f"{seen} of {len(track.motion)} frames"
+    return f"face {track.face_id}: seen in {times}; {most or 'neutral'}"

@@ -109,9 +109,7 @@ def _clips(folder: Path, last: int | None, hook: ProgressHook) -> list[tuple]:
     records = sorted(folder.glob("*.npz"))
     if records:
         chosen = {path.stem for path in records[-(last or len(records)) :]}
-        return [
-            (r.name, r.waveform, r.motion) for r in iter_records(folder) if r.name in chosen
-        ]
+        return [(r.name, r.waveform, r.motion) for r in iter_records(folder) if r.name in chosen]
     clips = []
     videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in _VIDEOS)
     with FaceTracker() as tracker:
@@ -127,7 +125,7 @@ def _clips(folder: Path, last: int | None, hook: ProgressHook) -> list[tuple]:
 
 
 def seen_opening(points: np.ndarray) -> np.ndarray:
-    """Distance of the inner lips ``[T]`` in face heights, from landmarks ``[T, 478, 3]`` in pixels."""
+    """Distance of the inner lips ``[T]`` in face heights, from pixel landmarks ``[T, 478, 3]``."""
     xy = points[..., :2]
     gap = np.linalg.norm(xy[:, LOWER_MIDDLE] - xy[:, UPPER_MIDDLE], axis=-1).mean(-1)
     return gap / np.linalg.norm(xy[:, FACE_TOP] - xy[:, FACE_BOTTOM], axis=-1)

@@ -97,7 +97,7 @@ def blinks(frames: int, rng: np.random.Generator, fps: float = 25.0) -> np.ndarr
     time = np.arange(frames) / fps
     at = rng.uniform(0.2, 3.0)
     while at < time[-1] + 0.2:
-        shut, held, opened = rng.uniform(0.07, 0.10), rng.uniform(0.02, 0.05), rng.uniform(0.14, 0.22)
+        shut, held, opened = rng.uniform((0.07, 0.02, 0.14), (0.10, 0.05, 0.22))
         depth = 1.0 if rng.uniform() < 0.85 else rng.uniform(0.5, 0.8)
         closing = _ease((time - at + shut) / shut)
         opening = _ease((time - at - held) / opened)

@@ -12,7 +12,7 @@ from recognizer.motion import MotionTrack
 
 
 def write_json(path: str | os.PathLike, track: MotionTrack) -> None:
-    """``{"fps", "names", "frames": [[…]]}``: 52 blendshapes, then the head pose; null where unseen."""
+    """``{"fps", "names", "frames": [[…]]}``: blendshapes, then pose; null where unseen."""
     rows = np.round(track.to_vectors().astype(float), 5)
     frames = [[None if np.isnan(v) else v for v in row] for row in rows.tolist()]
     document = {"fps": track.fps, "names": [*ARKIT_NAMES, *POSE_NAMES], "frames": frames}

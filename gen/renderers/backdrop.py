@@ -1,4 +1,4 @@
-"""Everything but the face: hair and neck follow the head, shoulders a little, the background not."""
+"""All but the face: hair and neck follow the head, shoulders a little, the background not."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Backdrop:
 
 
 def _head_depth(portrait: Portrait, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Depth of the head at grid points, continued outside of it, and the distance to it in pixels."""
+    """Depth of the head at grid points, continued outside of it, and their distance to it."""
     model = FaceModel.load()
     head = model.vertices + np.tensordot(portrait.identity, model.identity, 1)
     points = portrait.pose.project(head)

@@ -38,7 +38,7 @@ class Eye:
         self._low, high = np.clip(low, 0, limit), np.clip(high, 0, limit)
         patch = portrait.image[self._low[1] : high[1], self._low[0] : high[0]]
         self._space = camera.unproject(
-            np.array([outline.mean(0), outline.mean(0) + (10, 0, 0), outline.mean(0) + (0, 10, 0)])
+            outline.mean(0) + np.array([[0, 0, 0], [10, 0, 0], [0, 10, 0]])
         )
         polygon = np.zeros(patch.shape[:2], np.uint8)
         cv2.fillPoly(polygon, [np.round((outline[:, :2] - self._low) * 16).astype(int)], 255,
@@ -46,7 +46,8 @@ class Eye:
         self._white, self._iris = _separate(patch, polygon, iris[:, :2] - self._low)
         # Only what the lids may frame is painted.
         reach = max(1, round(0.12 * width))
-        window = cv2.dilate(polygon, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
+        window = cv2.dilate(polygon, disc)
         self._window = cv2.GaussianBlur(window, (0, 0), 1.0)
         tag = "Right" if side == 0 else "Left"
         # Right of the image is the subject's left: out for the left eye, in for the right one.

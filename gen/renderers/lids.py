@@ -101,7 +101,7 @@ class Lid:
         region[:] = np.clip(region + alpha * (self._lash - region) + 0.5, 0, 255)
 
     def _bare(self, image: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The portrait with eye, lashes and lid shadow painted out by skin, and the lashes' colour."""
+        """The portrait with eye, lashes and shadow painted out by skin, and the lashes' colour."""
         upper, lower = rest[self._upper, :2], rest[self._lower, :2]
         across = lower - upper
         length = np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -115,7 +116,7 @@ def _split(triangles: np.ndarray, curves: list[list[int]], count: int):
     on_curve: dict[tuple[int, int], dict[int, float]] = {}
     for curve in curves:
         closed = curve[0] == curve[-1]
-        for i, (a, b) in enumerate(zip(curve, curve[1:], strict=False)):
+        for i, (a, b) in enumerate(pairwise(curve)):
             before = curve[i - 1] if i else (curve[-2] if closed else None)
             after = curve[i + 2] if i + 2 < len(curve) else (curve[1] if closed else None)
             weights = {a: 9 / 16, b: 9 / 16}
@@ -144,7 +145,7 @@ def _split(triangles: np.ndarray, curves: list[list[int]], count: int):
     finer = []
     for curve in curves:
         points = [curve[0]]
-        for a, b in zip(curve, curve[1:], strict=False):
+        for a, b in pairwise(curve):
             points += [midpoint(a, b), b]
         finer.append(points)
     return np.array(out), finer, rows

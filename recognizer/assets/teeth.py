@@ -15,7 +15,7 @@ _HEIGHTS = {"upper": (10.0, 8.8, 9.8, 8.5, 8.0, 7.5), "lower": (8.8, 9.2, 10.0, 
 _ACROSS = np.array([0.0, 0.04, 0.15, 0.35, 0.5, 0.65, 0.85, 0.96])
 # Height along the crown: inner side of the edge, edge, crown, gum line, gum.
 _UP = np.array([-0.2, 0.0, 0.06, 0.25, 0.5, 0.75, 0.92, 1.0, 1.08, 1.3, 1.5])
-_ENAMEL, _GAP, _GUM = np.array([228, 217, 198.0]), np.array([120, 84, 66.0]), np.array([170, 84, 84.0])
+_ENAMEL, _GAP, _GUM = np.array([[228, 217, 198.0], [120, 84, 66], [170, 84, 84]])
 
 
 def _helper_teeth(name: str) -> np.ndarray:
@@ -62,7 +62,7 @@ def _strip(jaw: str, front: np.ndarray, half_width: float, depth: float, millime
         shape += list(_ACROSS)
         height += [crown] * len(_ACROSS)
         start += width
-    along = np.array(along + [start])
+    along = np.array([*along, start])
     shape, height = np.array([*shape, 0.0]), np.array([*height, heights[-1]])
     along = np.concatenate([-along[:0:-1], along])
     shape = np.concatenate([1 - shape[:0:-1], shape]) % 1.0
@@ -92,10 +92,16 @@ def _strip(jaw: str, front: np.ndarray, half_width: float, depth: float, millime
         bulge = bulge * (1 - on_gum) + on_gum * (0.9 + 0.5 * (1 - side**2))
         edge = sign * (max(up, 0) * height + rounded * millimetre)
         offset = bulge * millimetre
-        vertices.append(np.stack(
-            [front[0] + x + offset * normal[:, 0], front[1] + edge, front[2] + z + offset * normal[:, 1]],
-            axis=1,
-        ))
+        vertices.append(
+            np.stack(
+                [
+                    front[0] + x + offset * normal[:, 0],
+                    front[1] + edge,
+                    front[2] + z + offset * normal[:, 1],
+                ],
+                axis=1,
+            )
+        )
         gap = np.clip((side - 0.86) / 0.14, 0, 1) ** 2
         enamel = _ENAMEL + (_GAP - _ENAMEL) * gap[:, None] * 0.8
         # Enamel is a little greyer at the edge and yellower at the neck.
@@ -149,7 +155,9 @@ def dental_strips(mean, region, regions, identity, actions, base, scale, origin)
                     shift = to_camera(target) @ to_mean[:3]
                     motion[i] = _apply(strip, _affine(ribbon, shift))
         cavity = region == regions.index("inner_mouth")
-        moved = np.stack([_apply(strip, _affine(mean[cavity], basis[cavity])) for basis in identity])
+        moved = np.stack(
+            [_apply(strip, _affine(mean[cavity], basis[cavity])) for basis in identity]
+        )
         label = np.where(gum, regions.index(f"gum_{jaw}"), regions.index(f"teeth_{jaw}"))
         for key, value in (
             ("vertices", strip), ("identity", moved), ("blendshapes", motion),

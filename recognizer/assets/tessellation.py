@@ -1,10 +1,11 @@
 """MediaPipe's face tessellation: 852 triangles over 468 landmarks, with holes for eyes and mouth.
 
-From ``FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION`` of MediaPipe 1.2.2 (Google, Apache-2.0),
-whose edges stand in runs of three; written out because importing MediaPipe takes a second.
+From ``FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION`` of MediaPipe 1.2.2 (Google,
+Apache-2.0), whose edges stand in runs of three; written out because importing MediaPipe takes a second.
 """
 
-TRIANGLES = (  # fmt: skip
+# fmt: off
+TRIANGLES = (
     127, 34, 139, 11, 0, 37, 232, 231, 120, 72, 37, 39, 128, 121, 47, 232, 121, 128, 104, 69, 67,
     175, 171, 148, 118, 50, 101, 73, 39, 40, 9, 151, 108, 48, 115, 131, 194, 204, 211, 74, 40, 185,
     80, 42, 183, 40, 92, 186, 230, 229, 118, 202, 212, 214, 83, 18, 17, 76, 61, 146, 160, 29, 30,
