@@ -133,7 +133,7 @@ EMOTION_TO_VA = MappingProxyType(
 
 
 def sides(stem: str) -> tuple[str, ...]:
-    """ARKit names that a stem stands for: ``"mouthSmile"`` → left and right, ``"jawOpen"`` → itself.
+    """ARKit names that a stem stands for: ``"mouthSmile"`` → left and right; names → themselves.
 
     Raises:
         KeyError: no ARKit blendshape has this name or stem.

@@ -268,7 +268,7 @@ def symmetric(points: np.ndarray) -> np.ndarray:
 
 
 def nearest_on_surface(points, vertices, triangles, allowed) -> tuple[np.ndarray, np.ndarray]:
-    """Closest allowed triangle and barycentric weights of each point (of the 60 nearest by centre)."""
+    """Closest allowed triangle and barycentric weights of each point (60 nearest by centre)."""
     index = np.flatnonzero(allowed)
     tree = cKDTree(vertices[triangles[index]].mean(1))
     candidates = index[tree.query(points, k=min(60, len(index)))[1]]

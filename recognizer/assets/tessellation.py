@@ -1,7 +1,8 @@
 """MediaPipe's face tessellation: 852 triangles over 468 landmarks, with holes for eyes and mouth.
 
 From ``FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION`` of MediaPipe 1.2.2 (Google,
-Apache-2.0), whose edges stand in runs of three; written out because importing MediaPipe takes a second.
+Apache-2.0), whose edges stand in runs of three; written out because importing MediaPipe takes a
+second.
 """
 
 # fmt: off
