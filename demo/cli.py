@@ -177,6 +177,18 @@ def bench_control(
     control(portraits, json, size)
 
 
+@bench.command("tracker")
+@user_errors
+def bench_tracker(
+    clips: Annotated[Path, typer.Option(help="Folder of videos of faces.")],
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+) -> None:
+    """Measure how well fitted and raw coefficients explain the landmarks of real clips."""
+    from demo.commands.bench import tracker
+
+    tracker(clips, json)
+
+
 @app.command()
 @user_errors
 def doctor() -> None:

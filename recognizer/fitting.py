@@ -198,11 +198,15 @@ class FaceFitter:
         score = np.clip((np.asarray(score, np.float64) - self._rest) / (1 - self._rest), 0, 1)
         coefficients = score
         for _ in range(2):
-            pose = similarity(self.face(coefficients), points, self._rigid_weights)
+            pose = self.pose_of(self.face(coefficients), points)
             delta = (pose.unproject(points) - self.shape) * self._root
             linear = self._rows @ delta.ravel() + self._prior * score
             coefficients = _box_least_squares(self._gram, linear, coefficients, 40)
         return pose, coefficients
+
+    def pose_of(self, face: np.ndarray, points: np.ndarray) -> Pose:
+        """The camera that carries a face ``[478, 3]`` onto landmarks in pixels, by its bones."""
+        return similarity(face, points, self._rigid_weights)
 
     def face(self, coefficients: np.ndarray) -> np.ndarray:
         """The person's points ``[478, 3]`` with an expression, in face widths."""

@@ -32,6 +32,18 @@ def control(portraits: list[Path], json: Path | None, size: int) -> None:
     report(control_benchmark(images, size), json)
 
 
+def tracker(clips: Path, json: Path | None) -> None:
+    """See ``facewright bench tracker --help``."""
+    if json:
+        writable(json, ".json")
+    if not clips.is_dir():
+        raise ValueError(f"{clips} is not a folder")
+    from gen.bench.tracker import tracker_benchmark
+
+    with progress_bar() as hook:
+        report(tracker_benchmark(clips, hook), json)
+
+
 def motion(
     clips: list[Path], fit: Path | None, json: Path | None, model: Path | None, seed: int,
     last: int | None,

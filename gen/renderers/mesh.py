@@ -18,6 +18,8 @@ from recognizer.facs import ARKIT_INDEX
 from recognizer.motion import rotation_matrix
 
 _FRINGE = 1.3  # pixels over which a lip's or a lid's edge fades
+#: Degrees and face widths beyond which a photograph shows nothing of a face.
+_POSE_LIMIT = np.array([60.0, 60.0, 60.0, 2.0, 2.0, 2.0])
 _BLINK = (ARKIT_INDEX["eyeBlinkRight"], ARKIT_INDEX["eyeBlinkLeft"])
 
 
@@ -68,8 +70,8 @@ class MeshRenderer:
         """One frame uint8 ``[H, W, 3]``; see :class:`gen.renderers.base.Renderer`."""
         wanted = np.clip(np.asarray(blendshapes, np.float32), 0, 1)
         delta = wanted - self.expression
-        rotation = rotation_matrix(np.asarray(pose[:3], np.float64))
-        translation = np.asarray(pose[3:], np.float64) * self._scale
+        pose = np.clip(np.asarray(pose, np.float64), -_POSE_LIMIT, _POSE_LIMIT)
+        rotation, translation = rotation_matrix(pose[:3]), pose[3:] * self._scale
 
         space = blend(self._space, delta, self._basis)
         for lid, blink in zip(self._lids, _BLINK, strict=True):
