@@ -219,7 +219,7 @@ def _frame_rate(time: np.ndarray, path: Path) -> float:
     if not math.isfinite(fps):
         raise ValueError(f"{path.name}: 'time' rises by too little for a frame rate")
     # Times are printed with six decimals: 25.0003 was 25.
-    return float(round(fps)) if abs(fps - round(fps)) < 0.01 else fps
+    return float(round(fps)) if fps > 0.5 and abs(fps - round(fps)) < 0.01 else fps
 
 
 def rotation_matrix(angles: np.ndarray) -> np.ndarray:

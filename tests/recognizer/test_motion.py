@@ -151,6 +151,7 @@ cells = st.one_of(
 @example([["0", "0", "0"], ["1e-320", "0", "0"]])
 @example([["-1e308", "0", "0"], ["1e308", "0", "0"]])
 @example([["0", "0", "1e39"]])
+@example([["0", "0", "0"], ["200", "0", "0"]])
 def test_any_cells_as_csv(tmp_path, rows):
     file = io.StringIO(newline="")
     csv.writer(file).writerows([["time", "jawOpen", "headYaw"], *rows])
