@@ -18,6 +18,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from scipy.spatial import cKDTree
 
+from recognizer.assets.anny_frame import to_camera
 from recognizer.assets.teeth import dental_strips
 from recognizer.facs import ARKIT_NAMES
 from recognizer.raster import rasterize, vertex_normals
@@ -148,11 +149,6 @@ def _rest(model, torch, phenotypes: list[dict], locals_: list[dict]) -> np.ndarr
             local_changes_kwargs=batch(locals_, model.local_change_labels, 0.0),
         )
     return out["rest_vertices"].numpy()
-
-
-def to_camera(points: np.ndarray) -> np.ndarray:
-    """Anny's frame (x to the subject's left, y backwards, z up) → the camera's."""
-    return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
 
 
 def align(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

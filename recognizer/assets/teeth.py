@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from recognizer.assets.anny_frame import to_camera
+from recognizer.facs import ARKIT_NAMES
+
 _WIDTHS = {"upper": (8.5, 6.5, 7.6, 7.1, 6.6, 10.4), "lower": (5.3, 5.9, 6.9, 7.0, 7.1, 11.2)}
 _HEIGHTS = {"upper": (10.0, 8.8, 9.8, 8.5, 8.0, 7.5), "lower": (8.8, 9.2, 10.0, 8.5, 8.0, 7.5)}
 _ACROSS = np.array([0.0, 0.04, 0.15, 0.35, 0.5, 0.65, 0.85, 0.96])
@@ -126,9 +129,6 @@ def dental_strips(mean, region, regions, identity, actions, base, scale, origin)
         ``vertices [N, 3]``, ``identity [K, N, 3]``, ``blendshapes [52, N, 3]``, ``triangles``,
         ``region`` and ``colours``.
     """
-    from recognizer.assets.build_face_model import to_camera
-    from recognizer.facs import ARKIT_NAMES
-
     template, base_index, keep = base
     mouth = np.isin(region, [regions.index(n) for n in ("inner_mouth", "lip_upper", "lip_lower")])
     out = {k: [] for k in ("vertices", "identity", "blendshapes", "triangles", "region", "colours")}
