@@ -1,6 +1,7 @@
 """What is commanded is read back by MediaPipe from the pictures; the portrait itself stays."""
 
 import itertools
+import time
 
 import cv2
 import numpy as np
@@ -156,6 +157,16 @@ def test_extremes_do_not_break_it(renderer, level, pose):
         frame = renderer.render(wanted, np.array(pose, float))
     assert frame.shape == (256, 256, 3)
     assert frame.dtype == np.uint8
+
+
+@pytest.mark.parametrize("axis", range(6))
+@pytest.mark.parametrize("value", [1e3, -1e10, 1e38])
+def test_senseless_poses_do_not_hang_it(renderer, axis, value):
+    pose = np.zeros(6, np.float32)
+    pose[axis] = value
+    start = time.perf_counter()
+    assert renderer.render(np.zeros(52), pose).shape == (256, 256, 3)
+    assert time.perf_counter() - start < 5
 
 
 def test_motion_is_smooth(renderer, portrait):
