@@ -14,7 +14,7 @@ from recognizer.raster import vertex_normals
 _SAMPLES = 2  # a side, within a pixel
 _PARTS = ("teeth_upper", "gum_upper", "teeth_lower", "gum_lower", "tongue")
 #: Light reaching a point falls to 1/e at this depth behind the front teeth (face widths).
-_DARKNESS = 0.11
+_DARKNESS = 0.17
 _CAVITY = np.array([0.20, 0.085, 0.08])
 
 
@@ -43,11 +43,11 @@ class Mouth:
         turn = portrait.pose.rotation.T * portrait.pose.scale
         self._basis = (model.blendshapes[:, index] @ turn).astype(np.float32)
         self._camera = camera
-        front = place[:, 2].min()
+        front = place[np.isin(model.region[index], _rows(model)), 2].min()
         depth = np.clip((place[:, 2] - front) / portrait.pose.scale, 0, None)
         normals = vertex_normals(place, self._triangles)
         normals *= np.sign(-normals[:, 2:]) + (normals[:, 2:] == 0)
-        light = 0.55 + 0.45 * np.clip(normals @ np.array([-0.15, -0.35, -0.92]), 0, 1)
+        light = 0.62 + 0.38 * np.clip(normals @ np.array([-0.15, -0.35, -0.92]), 0, 1)
         tint, level = _ambient(portrait)
         albedo = model.colour[index].astype(np.float64)
         fall = np.exp(-((depth / _DARKNESS) ** 1.3))
@@ -103,6 +103,11 @@ class Mouth:
         region[:] = np.clip(region + cover[..., None] * (layer - region) + 0.5, 0, 255)
 
 
+def _rows(model: FaceModel) -> list[int]:
+    """Region numbers of the teeth."""
+    return [model.regions.index("teeth_upper"), model.regions.index("teeth_lower")]
+
+
 def _ambient(portrait: Portrait) -> tuple[np.ndarray, float]:
     """Colour cast and brightness of the light on the face, from its brightest skin and its eyes."""
     points = portrait.landmarks[:, :2]
@@ -115,6 +120,6 @@ def _ambient(portrait: Portrait) -> tuple[np.ndarray, float]:
         axis=0,
     )  # fmt: skip
     # Skin is red by itself: only a part of its hue is the light's.
-    cast = (skin / max(skin.mean(), 1)) ** 0.35
-    level = float(np.clip((skin.max() / 215) ** 0.8, 0.35, 1.05))
+    cast = (skin / max(skin.mean(), 1)) ** 0.25
+    level = float(np.clip((skin.max() / 205) ** 0.7, 0.4, 1.05))
     return cast / cast.mean(), level

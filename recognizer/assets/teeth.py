@@ -18,7 +18,7 @@ _HEIGHTS = {"upper": (10.0, 8.8, 9.8, 8.5, 8.0, 7.5), "lower": (8.8, 9.2, 10.0, 
 _ACROSS = np.array([0.0, 0.04, 0.15, 0.35, 0.5, 0.65, 0.85, 0.96])
 # Height along the crown: inner side of the edge, edge, crown, gum line, gum.
 _UP = np.array([-0.2, 0.0, 0.06, 0.25, 0.5, 0.75, 0.92, 1.0, 1.08, 1.3, 1.5])
-_ENAMEL, _GAP, _GUM = np.array([[228, 217, 198.0], [120, 84, 66], [170, 84, 84]])
+_ENAMEL, _GAP, _GUM = np.array([[240, 231, 214.0], [150, 112, 92], [170, 84, 84]])
 
 
 def _helper_teeth(name: str) -> np.ndarray:
@@ -140,9 +140,10 @@ def dental_strips(mean, region, regions, identity, actions, base, scale, origin)
         to_mean = _affine(to_camera(template[keep])[mouth], mean[mouth])
         ribbon = _apply(in_template, to_mean)
         millimetre = 1e-3 * scale
-        # At rest the upper edge shows 2 mm below the upper lip; the lower row bites behind it.
+        # The upper edge shows 3 mm below the seam of the lips, the lower row bites 1 mm behind it
+        # and is mostly covered by its lip (as MakeHuman's, too high, is not).
         seam = mean[region == regions.index("lip_upper"), 1].max()
-        edge = seam + (1.0 if jaw == "upper" else -2.0) * millimetre
+        edge = seam + (3.0 if jaw == "upper" else 2.0) * millimetre
         front = np.array([0, edge, ribbon[:, 2].min() + 1.5 * millimetre])
         strip, triangles, colours, gum = _strip(
             jaw, front, 27 * millimetre, 42 * millimetre, millimetre
