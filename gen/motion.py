@@ -13,10 +13,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gen.models.motion import MotionDenoiser
+from recognizer.facs import ARKIT_NAMES
 from recognizer.motion import MotionTrack
 
 WEIGHTS_NAME = "diffusion_pytorch_model.safetensors"
 PACKAGED_WEIGHTS = Path(__file__).parent / "weights" / "motion"
+
+#: Columns of jaw and mouth in a motion vector.
+_LIPS = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth", "tongue"))]
 
 #: Called as ``callback(window, step, motion)`` after each denoising step, ``motion`` being the
 #: current estimate ``[1, T, 58]``, normalised.
@@ -78,6 +82,7 @@ class MotionGenerator:
         fps: float = 25.0,
         steps: int = 10,
         guidance_scale: float = 1.0,
+        lip_temperature: float = 1.0,
         domain: str | None = "real",
         start: MotionTrack | None = None,
         generator: torch.Generator | None = None,
@@ -90,6 +95,8 @@ class MotionGenerator:
             fps: frame rate of the returned track.
             steps: denoising steps a window.
             guidance_scale: classifier-free guidance on speech; 1 is none, more articulates more.
+            lip_temperature: factor of the starting noise of jaw and mouth, 0..1: at 0 the lips are
+                the same for every seed, head, brows and lids are not.
             domain: whose lips: ``"real"`` moves as the filmed speakers of the training data do,
                 ``"synthetic"`` as its rule-driven ones; ``None`` leaves it open.
             start: motion just before the first frame, to continue from; else the track begins
@@ -109,6 +116,7 @@ class MotionGenerator:
                 fps=fps,
                 steps=steps,
                 guidance_scale=guidance_scale,
+                lip_temperature=lip_temperature,
                 domain=domain,
                 start=start,
                 generator=generator,
@@ -124,6 +132,7 @@ class MotionGenerator:
         fps: float = 25.0,
         steps: int = 10,
         guidance_scale: float = 1.0,
+        lip_temperature: float = 1.0,
         domain: str | None = "real",
         start: MotionTrack | None = None,
         generator: torch.Generator | None = None,
@@ -136,6 +145,8 @@ class MotionGenerator:
         """
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
+        if not 0 <= lip_temperature <= 1:
+            raise ValueError(f"lip_temperature must be 0..1, got {lip_temperature}")
         if not (0 < fps < 1000):
             raise ValueError(f"fps must be positive and below 1000, got {fps}")
         domain_index = self.denoiser.domain_index(domain)
@@ -148,7 +159,14 @@ class MotionGenerator:
             tail=config.audio_context,
         )
         vectors = self._sample_windows(
-            windows, steps, guidance_scale, domain_index, start, generator, callback
+            windows,
+            steps,
+            guidance_scale,
+            lip_temperature,
+            domain_index,
+            start,
+            generator,
+            callback,
         )
         return _resampled(vectors, config.fps, fps)
 
@@ -158,6 +176,7 @@ class MotionGenerator:
         windows: Iterable[np.ndarray],
         steps: int,
         guidance_scale: float,
+        lip_temperature: float,
         domain: int,
         start: MotionTrack | None,
         generator: torch.Generator | None,
@@ -175,7 +194,9 @@ class MotionGenerator:
         for index, window in enumerate(windows):
             audio = denoiser.encode_audio(torch.from_numpy(window).to(device)[None])
             shape = (1, len(window) - frames_out, config.motion_dim)
-            sample = torch.randn(shape, generator=generator).to(device)
+            noise = torch.randn(shape, generator=generator)
+            noise[..., _LIPS] *= lip_temperature
+            sample = noise.to(device)
             scheduler.set_timesteps(steps, device=device)
             for step, timestep in enumerate(scheduler.timesteps):
                 clean = self._guided(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: Called as ``hook(stage, done, total)``; ``total`` is None where it is not known beforehand.
 ProgressHook = Callable[[str, int, int | None], None]
 _RATE = 16_000
+PACKAGED = Path(__file__).parent / "weights"
 
 
 def _quiet(stage: str, done: int, total: int | None) -> None:
@@ -107,13 +108,22 @@ class TalkingHeadPipeline:
         motion: the motion model (:class:`gen.motion.MotionGenerator`).
         steps: denoising steps a window.
         guidance_scale: classifier-free guidance on speech.
+        lip_temperature: how much chance the lips are left, 0..1.
     """
 
-    def __init__(self, encoder, motion, steps: int = 10, guidance_scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        encoder,
+        motion,
+        steps: int = 10,
+        guidance_scale: float = 1.0,
+        lip_temperature: float = 1.0,
+    ) -> None:
         self.encoder = encoder
         self.motion = motion
         self.steps = steps
         self.guidance_scale = guidance_scale
+        self.lip_temperature = lip_temperature
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike | None = None) -> TalkingHeadPipeline:
@@ -128,7 +138,7 @@ class TalkingHeadPipeline:
         from gen.motion import MotionGenerator
 
         folder = Path(path) if path is not None else None
-        config_path = (folder or Path(__file__).parent / "weights") / "pipeline.yaml"
+        config_path = (folder or PACKAGED) / "pipeline.yaml"
         if not config_path.is_file():
             raise FileNotFoundError(f"{config_path.parent} is no pipeline: it has no pipeline.yaml")
         config = yaml.safe_load(config_path.read_text(encoding="utf-8"))
@@ -193,6 +203,7 @@ class TalkingHeadPipeline:
             fps=fps,
             steps=steps or self.steps,
             guidance_scale=self.guidance_scale,
+            lip_temperature=self.lip_temperature,
             generator=generator,
         )
         return _exactly(_with_affect(speech, affect, fps), total)

@@ -9,12 +9,13 @@ from time import perf_counter
 
 import numpy as np
 import torch
+import yaml
 
 from gen.audio.encoder import SAMPLE_RATE, load_encoder
 from gen.bench.motion import LinearLips, lip_opening, lip_sync_benchmark, liveliness
 from gen.data.records import iter_records
 from gen.motion import MotionGenerator
-from gen.pipeline import ProgressHook
+from gen.pipeline import PACKAGED, ProgressHook
 from recognizer.face_model import FACE_BOTTOM, FACE_TOP, LOWER_MIDDLE, UPPER_MIDDLE
 from recognizer.media import iter_frames, probe, read_audio
 from recognizer.tracker import FaceTracker, largest
@@ -52,16 +53,17 @@ def motion_benchmark(
         ValueError: a folder holds nothing usable.
     """
     encoder, generator = load_encoder("whisper"), MotionGenerator.from_pretrained(model)
+    sampling = packaged_sampling()
     encode = _remembering(lambda waveform: encoder.encode(waveform, FPS))
     linear = _fit_linear(fit, encode) if fit else None
-    report: dict = {"seed": seed}
+    report: dict = {"seed": seed, "sampling": sampling}
     for folder in folders:
         clips = _clips(Path(folder), last, hook)
         made, spent = [], 0.0
 
         def generate(features, made=made):
             noise = torch.Generator().manual_seed(seed + len(made))
-            made.append(generator(features, generator=noise))
+            made.append(generator(features, generator=noise, **sampling))
             return made[-1]
 
         started = perf_counter()
@@ -73,6 +75,11 @@ def motion_benchmark(
         rows["seconds_per_second"] = spent / sum(len(w) / SAMPLE_RATE for _, w, _ in clips)
         report[Path(folder).name] = rows
     return report
+
+
+def packaged_sampling() -> dict:
+    """Sampling options of the packaged pipeline."""
+    return yaml.safe_load((PACKAGED / "pipeline.yaml").read_text(encoding="utf-8"))["sampling"]
 
 
 def _remembering(encode: Callable) -> Callable:
