@@ -22,7 +22,6 @@ from recognizer.media import iter_frames, probe, read_audio
 from recognizer.motion import MotionTrack
 
 ROOT = Path(__file__).parents[2]
-WEIGHTS = ROOT / "gen" / "weights" / "motion"
 
 
 def write_wave(path, seconds, rate=16000, channels=1):
@@ -488,7 +487,6 @@ def test_doctor(run):
         assert line in text
 
 
-@pytest.mark.skipif(not WEIGHTS.is_dir(), reason="no packaged motion weights")
 def test_the_packaged_example(tmp_path, portrait_path, speech_path):
     """The first command of the manual, with the packaged models, in a process of its own."""
     out, motion = tmp_path / "hello.mp4", tmp_path / "hello.csv"
