@@ -139,7 +139,8 @@ def symbols(ipa: str) -> list[str]:
     if not ipa:
         return [""]
     out: list[str] = []
-    for letter in ipa.replace("g", "ɡ"):
+    # espeak-ng before 1.52 writes a glottal stop as "?".
+    for letter in ipa.replace("g", "ɡ").replace("?", "ʔ"):
         # "ç" is a letter of its own, "ä" a vowel with a mark.
         for part in letter if letter in VISEMES else unicodedata.normalize("NFD", letter):
             if part in VISEMES:
