@@ -109,6 +109,7 @@ class TalkingHeadPipeline:
         steps: denoising steps a window.
         guidance_scale: classifier-free guidance on speech.
         lip_temperature: how much chance the lips are left, 0..1.
+        head_scale: factor of the head's movement.
     """
 
     def __init__(
@@ -118,12 +119,14 @@ class TalkingHeadPipeline:
         steps: int = 10,
         guidance_scale: float = 1.0,
         lip_temperature: float = 1.0,
+        head_scale: float = 1.0,
     ) -> None:
         self.encoder = encoder
         self.motion = motion
         self.steps = steps
         self.guidance_scale = guidance_scale
         self.lip_temperature = lip_temperature
+        self.head_scale = head_scale
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike | None = None) -> TalkingHeadPipeline:
@@ -204,6 +207,7 @@ class TalkingHeadPipeline:
             steps=steps or self.steps,
             guidance_scale=self.guidance_scale,
             lip_temperature=self.lip_temperature,
+            head_scale=self.head_scale,
             generator=generator,
         )
         return _exactly(_with_affect(speech, affect, fps), total)

@@ -15,6 +15,7 @@ from gen.bench.motion import (
 )
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
+from recognizer.facs import ARKIT_NAMES
 from recognizer.motion import MotionTrack
 
 AUDIO = 12
@@ -183,6 +184,35 @@ def test_start_is_continued_from(generator):
     assert not np.allclose(free.to_vectors(), led.to_vectors(), atol=1e-3)
 
 
+def test_head_scale_moves_the_head_alone(generator):
+    plain = generator(speech(45), steps=2, generator=seeded())
+    wide = generator(speech(45), steps=2, generator=seeded(), head_scale=2.0)
+    assert np.array_equal(plain.blendshapes, wide.blendshapes)
+    np.testing.assert_allclose(wide.pose, 2 * plain.pose, rtol=1e-6)
+
+
+def test_continuing_a_scaled_head_is_continuing_it(generator):
+    """What a wide head leads on to is, unscaled, what the plain one leads on to."""
+    start = MotionTrack(np.zeros((8, 52)), np.linspace(0, 3, 48).reshape(8, 6))
+    wide_start = MotionTrack(start.blendshapes, 2 * start.pose)
+    plain = generator(speech(15), steps=2, generator=seeded(), start=start)
+    wide = generator(speech(15), steps=2, generator=seeded(), start=wide_start, head_scale=2.0)
+    np.testing.assert_allclose(wide.pose, 2 * plain.pose, rtol=1e-4, atol=1e-5)
+
+
+def test_lip_temperature_calms_the_lips_alone(generator):
+    def spread(temperature):
+        tracks = [
+            generator(speech(30), steps=1, generator=seeded(s), lip_temperature=temperature)
+            for s in range(6)
+        ]
+        return np.std([t.to_vectors() for t in tracks], axis=0).mean(0)
+
+    hot, cold = spread(1.0), spread(0.0)
+    lips = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth"))]
+    assert cold[lips].mean() < hot[lips].mean()
+
+
 @pytest.mark.parametrize(
     ("features", "options", "message"),
     [
@@ -191,6 +221,8 @@ def test_start_is_continued_from(generator):
         (np.full((5, AUDIO), np.nan, np.float32), {}, "not finite"),
         (np.zeros((5, AUDIO), np.float32), {"steps": 0}, "steps"),
         (np.zeros((5, AUDIO), np.float32), {"fps": 0}, "fps"),
+        (np.zeros((5, AUDIO), np.float32), {"lip_temperature": 2}, "lip_temperature"),
+        (np.zeros((5, AUDIO), np.float32), {"head_scale": -1}, "head_scale"),
         (np.zeros((5, AUDIO), np.float32), {"domain": "cartoon"}, "cartoon"),
     ],
 )
