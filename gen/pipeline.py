@@ -53,7 +53,6 @@ class TalkingHeadOutput:
     _audio: object
     _hook: ProgressHook
     _made: list[MotionTrack] = field(default_factory=list)
-    _seed: int | None = None
 
     @property
     def motion(self) -> MotionTrack:

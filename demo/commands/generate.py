@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from pathlib import Path
 
 import typer
@@ -73,10 +75,7 @@ def parse_affect(
         parts.append(Affect.action_units(units))
     if timeline is not None:
         parts.append(Affect.load(readable(timeline, "timeline")))
-    total = Affect()
-    for part in parts:
-        total = part if total is None or len(parts) == 1 else total + part
-    return total
+    return functools.reduce(operator.add, parts) if parts else Affect()
 
 
 def _number(text: str, what: str) -> float:
