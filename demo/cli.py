@@ -72,11 +72,21 @@ def animate(
     motion_out: Annotated[
         Path | None, typer.Option(help="Also write the motion (.csv or .npz).")
     ] = None,
+    relative: Annotated[
+        bool,
+        typer.Option(
+            "--relative/--absolute",
+            help="The portrait already looks as the video's first frame does: add only changes.",
+        ),
+    ] = False,
 ) -> None:
     """Drive PORTRAIT by a motion file or by the face in a video."""
     from demo.commands.animate import run
 
-    run(portrait, motion, output, size=size, fps=fps, square=square, motion_out=motion_out)
+    run(
+        portrait, motion, output,
+        size=size, fps=fps, square=square, motion_out=motion_out, relative=relative,
+    )  # fmt: skip
 
 
 @app.command()
@@ -175,6 +185,22 @@ def bench_control(
     from demo.commands.bench import control
 
     control(portraits, json, size)
+
+
+@bench.command("renderer")
+@user_errors
+def bench_renderer(
+    clips: Annotated[Path | None, typer.Option(help="Folder of videos of one face each.")] = None,
+    portraits: Annotated[Path | None, typer.Option(help="Folder of pictures to command.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+    size: Size = 512,
+    frames: Annotated[int, typer.Option(help="The most frames of a clip, 4 or more.")] = 100,
+    stride: Annotated[int, typer.Option(help="Compare every so many frames as pictures.")] = 5,
+) -> None:
+    """Draw real clips again from their first frame; read commands back from portraits."""
+    from demo.commands.bench import renderer
+
+    renderer(clips, portraits, json, size, frames, stride)
 
 
 @bench.command("tracker")

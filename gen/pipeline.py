@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -212,14 +212,26 @@ class TalkingHeadPipeline:
         return _exactly(_with_affect(speech, affect, fps), total)
 
 
-def prepare_portrait(portrait, size: int, square: bool, hook: ProgressHook = _quiet):
-    """A renderer for a picture file or array, and how many faces it showed."""
+def prepare_portrait(
+    portrait,
+    size: int,
+    square: bool,
+    hook: ProgressHook = _quiet,
+    worn: np.ndarray | None = None,
+):
+    """A renderer for a picture file or array, and how many faces it showed.
+
+    ``worn`` ``[52]`` says what expression the portrait wears, where that is known; otherwise what
+    is plain to see in it is taken.
+    """
     from gen.renderers.mesh import MeshRenderer
     from gen.renderers.portrait import Portrait
 
     hook("fitting the face", 0, None)
     image = portrait if isinstance(portrait, np.ndarray) else read_image(portrait)
     fitted = Portrait.from_image(image, size, square)
+    if worn is not None:
+        fitted = replace(fitted, expression=np.asarray(worn, np.float32))
     return MeshRenderer(fitted), fitted.faces
 
 

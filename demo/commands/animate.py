@@ -11,7 +11,9 @@ from demo.progress import progress_bar
 from recognizer.motion import MotionTrack
 
 
-def run(portrait: Path, motion: Path, output: Path, *, size, fps, square, motion_out) -> None:
+def run(
+    portrait: Path, motion: Path, output: Path, *, size, fps, square, motion_out, relative
+) -> None:
     """See ``facewright animate --help``."""
     in_range(size, 64, 4096, "--size")
     if fps is not None:
@@ -27,11 +29,11 @@ def run(portrait: Path, motion: Path, output: Path, *, size, fps, square, motion
     from gen.video import VideoWriter
 
     with progress_bar() as hook:
-        track, sound = load_driver(motion, hook)
+        track, sound, worn = load_driver(motion, hook, relative)
         if fps is not None:
             track = track.resampled(fps)
         in_range(track.fps, 1, 120, "the motion's frame rate")
-        renderer, faces = prepare_portrait(portrait, size, square, hook)
+        renderer, faces = prepare_portrait(portrait, size, square, hook, worn)
         if faces > 1:
             typer.echo(f"{faces} faces in {portrait.name}: the largest one moves", err=True)
         width, height = renderer.size
@@ -47,32 +49,26 @@ def run(portrait: Path, motion: Path, output: Path, *, size, fps, square, motion
     typer.echo(f"{output}: {len(track)} frames, {track.duration:.2f} s")
 
 
-def load_driver(path: Path, hook) -> tuple[MotionTrack, Path | None]:
-    """Motion from a file or a video; a video's sound comes with it.
-
-    A measured head pose is absolute: it is taken relative to its own median, so that the portrait
-    keeps its place.
+def load_driver(path: Path, hook, relative: bool):
+    """Motion from a file or a video, the video's sound, and the expression the portrait wears.
 
     Raises:
-        ValueError: the file is neither, or no frame shows a face.
+        ValueError: the file is neither, no frame shows a face, or ``relative`` is asked of a motion
+            file, which says nothing about a person's first frame.
     """
     if path.suffix.lower() in (".csv", ".npz"):
-        return MotionTrack.load(path).filled(), None
-    import numpy as np
-
-    from recognizer.media import iter_frames, probe
-    from recognizer.tracker import FaceTracker, largest
+        if relative:
+            raise ValueError(f"--relative is for videos; {path.name} is a motion file")
+        return MotionTrack.load(path).filled(), None, None
+    from gen.driving import absolute_motion, measure_driver, relative_motion
+    from recognizer.media import probe
 
     about = probe(path)
     if not about.has_video:
         raise ValueError(f"{path.name} is neither a motion file (.csv, .npz) nor a video")
-
-    def counted():
-        for i, frame in enumerate(iter_frames(path, max_side=960), start=1):
-            hook("tracking", i, round(about.duration * about.fps) or None)
-            yield frame
-
-    with FaceTracker() as tracker:
-        track = largest(tracker.video(counted(), about.fps)).motion.filled()
-    pose = track.pose - np.median(track.pose, axis=0)
-    return MotionTrack(track.blendshapes, pose, track.fps), path if about.has_audio else None
+    driver = measure_driver(path, hook)
+    sound = path if about.has_audio else None
+    if relative:
+        track, worn = relative_motion(driver)
+        return track, sound, worn
+    return absolute_motion(driver.motion), sound, None

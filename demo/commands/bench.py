@@ -32,6 +32,75 @@ def control(portraits: list[Path], json: Path | None, size: int) -> None:
     report(control_benchmark(images, size), json)
 
 
+def renderer(
+    clips: Path | None, portraits: Path | None, json: Path | None, size: int, frames: int,
+    stride: int,
+) -> None:  # fmt: skip
+    """See ``facewright bench renderer --help``."""
+    in_range(size, 64, 4096, "--size")
+    in_range(frames, 4, 100_000, "--frames")
+    in_range(stride, 1, 1000, "--stride")
+    if json:
+        writable(json, ".json")
+    if clips is None and portraits is None:
+        raise ValueError("bench renderer needs --clips or --portraits")
+    from recognizer.media import is_image, is_video, read_image
+
+    videos = _files(clips, is_video, "video") if clips else []
+    pictures = _files(portraits, is_image, "picture") if portraits else []
+    from gen.bench.control import control_table
+    from gen.bench.renderer import renderer_benchmark
+
+    figures: dict = {}
+    with progress_bar() as hook:
+        if videos:
+            figures.update(renderer_benchmark(videos, size, frames, stride, hook))
+        if pictures:
+            images = {path.name: read_image(path) for path in pictures}
+            figures["control"] = control_table(images, size, hook)
+    report(figures, json)
+    if json:
+        for line in _renderer_summary(figures):
+            typer.echo(line)
+
+
+def _files(folder: Path, holds, what: str) -> list[Path]:
+    """The files of a folder that hold something, by name.
+
+    Raises:
+        ValueError: it is no folder, or has none.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder")
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.stat().st_size and holds(p))
+    if not files:
+        raise ValueError(f"{folder} holds no {what}")
+    return files
+
+
+def _renderer_summary(figures: dict):
+    """The figures that decide, a line each."""
+    for name, row in figures.get("clips", {}).items():
+        shares = ", ".join(
+            f"{group} {value['share']:.2f}" if value["share"] is not None else f"{group} -"
+            for group, value in row["keypoints"].items()
+        )
+        face = row.get("stlpips", {}).get("face")
+        lpips = f"; ST-LPIPS {face['rendered']:.3f} (still {face['still']:.3f})" if face else ""
+        yield f"{name}: keypoints, share of the still's: {shares}{lpips}"
+    for name, row in figures.get("control", {}).get("controls", {}).items():
+        if row["r"] is None:
+            yield f"{name}: never read back"
+        else:
+            cross = row["cross_talk"]
+            yield (
+                f"{name}: r {row['r']:.2f}, slope {row['slope']:.2f}; "
+                f"most cross-talk {cross['control']} {cross['rise']:+.2f}"
+            )
+    for name, reason in figures.get("unavailable", {}).items():
+        yield f"{name} unavailable: {reason}"
+
+
 def tracker(clips: Path, json: Path | None) -> None:
     """See ``facewright bench tracker --help``."""
     if json:

@@ -1,0 +1,95 @@
+"""Average keypoint distance: how far the points of a face lie from where they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from recognizer.face_model import (
+    BROWS,
+    FACE_BOTTOM,
+    FACE_OVAL,
+    FACE_TOP,
+    LIPS,
+    LOWER_LID,
+    UPPER_LID,
+)
+
+#: MediaPipe's points by the part of the face.
+KEYPOINT_GROUPS: Mapping[str, tuple[int, ...]] = {
+    "lips": LIPS,
+    "lids": tuple(sorted({*UPPER_LID[0], *UPPER_LID[1], *LOWER_LID[0], *LOWER_LID[1]})),
+    "brows": BROWS,
+    "contour": FACE_OVAL,
+}
+
+
+def keypoint_distance(
+    points: np.ndarray, target: np.ndarray, groups: Mapping[str, tuple[int, ...]] = KEYPOINT_GROUPS
+) -> dict[str, np.ndarray]:
+    """Mean distance of corresponding points, in % of the target's face height.
+
+    ``100 / |group| Σ ‖p − q‖ / ‖forehead − chin‖`` in the image plane: Siarohin et al. 2019's
+    average keypoint distance, by group and free of the picture's size.
+
+    Args:
+        points: ``[T, 478, 2 or 3]`` MediaPipe's landmarks in pixels; NaN where no face was found.
+        target: the same of the pictures that should have been.
+        groups: name → indices.
+
+    Returns:
+        Name → float64 ``[T]``, NaN where either has no face.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    points, target = np.asarray(points, np.float64), np.asarray(target, np.float64)
+    if points.shape != target.shape or points.ndim != 3:
+        raise ValueError(f"points {list(points.shape)} and target {list(target.shape)} differ")
+    away = np.linalg.norm((points - target)[..., :2], axis=-1)
+    height = np.linalg.norm((target[:, FACE_TOP] - target[:, FACE_BOTTOM])[:, :2], axis=-1)
+    return {name: 100 * away[:, list(index)].mean(1) / height for name, index in groups.items()}
+
+
+class KeypointDistance:
+    """Running mean of :func:`keypoint_distance` over frames.
+
+    Args:
+        groups: name → indices.
+
+    >>> metric = KeypointDistance({"chin": (152,)})
+    >>> face = np.zeros((478, 2)); face[152] = (0, 200)
+    >>> metric.update(face + np.array([4, 0]), face)
+    >>> metric.compute()
+    {'chin': 2.0}
+    """
+
+    def __init__(self, groups: Mapping[str, tuple[int, ...]] = KEYPOINT_GROUPS) -> None:
+        self._groups = groups
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all frames."""
+        self._sums = dict.fromkeys(self._groups, 0.0)
+        self.frames = 0
+        self.lost = 0
+
+    def update(self, points: np.ndarray | None, target: np.ndarray) -> None:
+        """Add a frame: landmarks ``[478, 2 or 3]``, or None where no face was found in it.
+
+        Attributes ``frames`` and ``lost`` count those with and without a face.
+        """
+        if points is None:
+            self.lost += 1
+            return
+        away = keypoint_distance(points[None], target[None], self._groups)
+        for name, value in away.items():
+            self._sums[name] += float(value[0])
+        self.frames += 1
+
+    def compute(self) -> dict[str, float | None]:
+        """Name → mean in % of face height; None without any frame."""
+        if self.frames == 0:
+            return dict.fromkeys(self._groups)
+        return {name: value / self.frames for name, value in self._sums.items()}
