@@ -6,12 +6,22 @@ import cv2
 import numpy as np
 
 from gen.renderers.kernels import draw_textured
+from gen.renderers.lashes import Lashes
 from gen.renderers.topology import Topology
 
-#: Lashes and make-up reach this far above the margin, in eye apertures.
-_LASHES = 0.55
+#: Lashes and make-up reach this far above the margin, in eye apertures, but not into the brow.
+_LASHES, _BROW_SHARE = 1.2, 0.75
+#: Above the margin lie liner and the lashes' roots: the lid's own skin begins here (apertures).
+_LINER = 0.3
+#: Darker than this share of the lid's skin is neither skin nor shadow.
+_FRAME = 0.35
+#: The lower lid's wet rim, hidden when shut (apertures).
+_RIM = 0.2
 #: A fold leaves this much of the height that skin had above the margin.
 _FOLD = 0.25
+#: Travel of the margin (in apertures) over which the photographed lashes give way to bare skin.
+_BARE_FROM, _BARE_TO = 0.12, 0.6
+_BROW = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))
 
 
 class Lid:
@@ -19,13 +29,16 @@ class Lid:
 
     Args:
         image: uint8 ``[H, W, 3]``, the portrait.
-        rest: ``[M, 3]`` mesh vertices in its pixels.
+        rest: ``[M, 3]`` mesh vertices in its pixels; the first 478 are MediaPipe's points.
         topology: the mesh.
         side: 0 for the subject's right eye, 1 for the left.
         blink: ``[M, 3]`` displacement of the vertices at eyeBlink = 1 on the head model.
+        space: ``[M, 3]`` the vertices in the camera's space.
     """
 
-    def __init__(self, image, rest: np.ndarray, topology: Topology, side: int, blink) -> None:
+    def __init__(
+        self, image, rest: np.ndarray, topology: Topology, side: int, blink, space: np.ndarray
+    ) -> None:
         upper, lower = topology.upper_lid[side], topology.lower_lid[side]
         self._upper, self._lower = upper, lower
         self._aperture = float(np.linalg.norm(rest[lower] - rest[upper], axis=1).max())
@@ -43,23 +56,43 @@ class Lid:
         tall = (rest[upper][nearest] - rest) @ self._down
         self._above = np.flatnonzero((tall > 0) & (away.min(1) < 1.1 * self._aperture))
         self._near_above, self._height = nearest[self._above], tall[self._above]
+        self._skin, corner, bared, frame, tone = _bare(
+            image, rest[upper, :2], rest[lower, :2], rest[list(_BROW[side]), :2], self._aperture
+        )
+        uv = rest[:, :2] - corner
+        self._uv = uv.astype(np.float32)
+        inside = ((uv > 1) & (uv < np.array(self._skin.shape[1::-1]) - 2)).all(1)
+        column, row = uv[inside].astype(int).T
+        # The mesh is coarse: what borders on a frame must not pull at it either.
+        near = cv2.dilate(frame, np.ones((2 * round(0.25 * self._aperture) + 1,) * 2))
+        weight[inside] *= 1 - near[row, column]
+        covered = np.zeros(len(rest), bool)
+        covered[inside] = bared[row, column] > 0
+        covered[upper] = True
+        chosen = covered[topology.triangles].any(1) & inside[topology.triangles].all(1)
+        self._triangles = np.ascontiguousarray(topology.triangles[chosen])
         weight[upper] = 1.0
         weight[upper[[0, -1]]] = 0.0
         self.members = np.flatnonzero(weight > 0.02)
         self._weight, self._nearest = weight[self.members, None], nearest[self.members]
-        chosen = np.isin(topology.triangles, self.members).any(1)
-        self._triangles = np.ascontiguousarray(topology.triangles[chosen])
-        self._cover = np.clip(weight * 1.6 - 0.15, 0, 1).astype(np.float32)
-        self._uv = rest[:, :2].astype(np.float32)
-        self._skin, self._lash = self._bare(image, rest)
+        self._rest_margin = space[upper]
+        arch = np.sin(np.linspace(0, np.pi, len(upper)))[:, None]
+        self._rim = _RIM * self._aperture * arch * self._down
+        self._lashes = Lashes(image, rest[upper, :2], self._down[:2], self._aperture, tone)
 
-    def close(self, space: np.ndarray, amount: float) -> None:
-        """Move the lid in place; ``amount`` is 0 for as in the portrait, 1 for shut."""
+    def close(self, space: np.ndarray, amount: float) -> float:
+        """Move the lid in place; ``amount`` is 0 for as in the portrait, 1 for shut.
+
+        Returns:
+            How far the margin has come down, in apertures, whatever brought it down.
+        """
         self._unfold(space)
         across = space[self._lower] - space[self._upper]
         share = np.full((len(across), 1), amount)
         share[across @ self._down < 0] = 1.0  # a lowered brow must not push one lid past the other
-        space[self.members] += (share * across)[self._nearest] * self._weight
+        space[self.members] += (share * (across + self._rim))[self._nearest] * self._weight
+        travel = ((space[self._upper] - self._rest_margin) @ self._down).max()
+        return float(travel) / max(self._aperture, 1e-6)
 
     def _unfold(self, space: np.ndarray) -> None:
         """Lowered brows push skin down to the margin, not past it."""
@@ -68,66 +101,122 @@ class Lid:
         space[self._above] -= deficit[:, None] * self._down
 
     def draw(self, frame: np.ndarray, depth: np.ndarray, points: np.ndarray, amount: float) -> None:
-        """Lay bare skin and a lash line over the drawn lid as it closes.
+        """Lay bare skin and lashes that hang down over the drawn lid as it closes.
 
         What a photograph shows above an open eye is lashes and shadow; stretched over the eye
         they would be a smear.
+
+        Args:
+            frame: uint8 ``[H, W, 3]``, drawn into.
+            depth: float32 ``[H, W]`` z-buffer.
+            points: ``[N, 3]`` vertices in pixels.
+            amount: how far the margin has come down, in apertures.
         """
-        if amount < 0.05:
+        share = np.clip((amount - _BARE_FROM) / (_BARE_TO - _BARE_FROM), 0, 1)
+        opacity = float(share * share * (3 - 2 * share))
+        if opacity <= 0:
             return
-        vertices = np.ascontiguousarray(points[: len(self._cover)], np.float32)
+        vertices = np.array(points[: len(self._uv)], np.float32)
         vertices[:, 2] -= 0.1 * self._aperture  # before the skin already drawn there
-        opacity = min(1.0, 1.5 * amount)
-        draw_textured(
-            frame, depth, vertices, self._uv,
-            self._cover * np.float32(opacity), self._triangles, self._skin,
-        )  # fmt: skip
-        self._draw_lashes(frame, points[self._upper, :2], opacity)
+        alpha = np.full(len(vertices), opacity, np.float32)
+        draw_textured(frame, depth, vertices, self._uv, alpha, self._triangles, self._skin)
+        self._lashes.draw(frame, points[self._upper, :2], opacity)
 
-    def _draw_lashes(self, frame: np.ndarray, margin: np.ndarray, opacity: float) -> None:
-        thick = max(1.0, 0.16 * self._aperture)
-        pad = int(3 * thick) + 2
-        limit = np.array(frame.shape[1::-1])
-        low = np.clip(np.floor(margin.min(0)).astype(int) - pad, 0, limit)
-        high = np.clip(np.ceil(margin.max(0)).astype(int) + pad, 0, limit)
-        if (high <= low).any():
-            return
-        mask = np.zeros((high - low)[::-1], np.uint8)
-        line = np.round((margin - low) * 16).astype(np.int32)
-        cv2.polylines(mask, [line], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
-        mask = cv2.GaussianBlur(mask, (0, 0), 0.4 * thick + 0.3)
-        alpha = mask[..., None].astype(np.float32) * (0.85 * opacity / 255)
-        region = frame[low[1] : high[1], low[0] : high[0]]
-        region[:] = np.clip(region + alpha * (self._lash - region) + 0.5, 0, 255)
 
-    def _bare(self, image: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The portrait with eye, lashes and shadow painted out by skin, and the lashes' colour."""
-        upper, lower = rest[self._upper, :2], rest[self._lower, :2]
-        across = lower - upper
-        length = np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
-        middle = len(upper) // 2
-        up = -across[middle] / length[middle]
-        raised = upper + up * _LASHES * self._aperture
-        outline = np.concatenate([raised, (lower - up * 0.25 * self._aperture)[::-1]])
-        centre = outline.mean(0)
-        outline = centre + (outline - centre) * (1.12, 1.0)
-        mask = np.zeros(image.shape[:2], np.uint8)
-        cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, shift=4)
-        reach = int(1.2 * np.ptp(upper[:, 0])) + 4
-        x0, y0 = np.maximum(np.round(centre).astype(int) - reach, 0)
-        x1, y1 = np.round(centre).astype(int) + reach
-        patch, hole = np.ascontiguousarray(image[y0:y1, x0:x1]), mask[y0:y1, x0:x1]
-        # Skin comes from above: bring the row below the brow's shadow down, then smooth.
-        filled = cv2.inpaint(patch, hole, 5, cv2.INPAINT_TELEA)
-        soft = cv2.GaussianBlur(filled, (0, 0), max(1.0, 0.25 * self._aperture))
-        weight = cv2.GaussianBlur(hole, (0, 0), max(0.7, 0.08 * self._aperture))
-        weight = weight[..., None].astype(np.float32) / 255
-        grain = patch.astype(np.float32) - cv2.GaussianBlur(patch, (0, 0), 1.5)
-        texture = np.clip(np.std(grain[hole == 0]), 0, 4) * 0.5
-        noise = np.random.default_rng(0).normal(0, texture, patch.shape[:2])[..., None]
-        skin = image.copy()
-        skin[y0:y1, x0:x1] = np.clip(filled + weight * (soft + noise - filled), 0, 255)
-        band = np.round(upper + up * 0.05 * self._aperture).astype(int)
-        band = band.clip(0, np.array(image.shape[1::-1]) - 1)
-        tones = image[band[:, 1], band[:, 0]].astype(np.float32)
-        return skin, np.percentile(tones, 25, axis=0) * 0.8
+def _bare(image, upper, lower, brow, aperture: float):
+    """The skin around an eye with eye, lashes and liner painted out.
+
+    Args:
+        image: uint8 ``[H, W, 3]``.
+        upper, lower: ``[K, 2]`` lid margins in pixels, outer to inner corner.
+        brow: ``[5, 2]`` the brow's lower edge, outer to inner.
+        aperture: pixels.
+
+    Returns:
+        The patch uint8 ``[h, w, 3]``, its corner in the picture ``[2]``, where it differs from the
+        picture and where spectacles are (float32 ``[h, w]``, 0..1), and the lid's tone ``[3]``.
+    """
+    width = np.linalg.norm(upper[-1] - upper[0])
+    along = (upper[-1] - upper[0]) / max(width, 1e-6)
+    middle = len(upper) // 2
+    up = upper[middle] - lower[middle]
+    up = up - (up @ along) * along
+    up /= max(np.linalg.norm(up), 1e-6)
+    everything = np.concatenate([upper, lower, brow])
+    pad = 0.4 * width + 4
+    limit = np.array(image.shape[1::-1])
+    corner = np.clip(np.floor(everything.min(0) - pad).astype(int), 0, limit)
+    end = np.clip(np.ceil(everything.max(0) + pad).astype(int), 0, limit)
+    patch = np.ascontiguousarray(image[corner[1] : end[1], corner[0] : end[0]])
+    ys, xs = np.mgrid[: patch.shape[0], : patch.shape[1]].astype(np.float32)
+    place = np.stack([xs, ys], -1) + corner - upper[0]
+    across, tall = place @ along, place @ up
+
+    def edge(curve):
+        s, t = (curve - upper[0]) @ along, (curve - upper[0]) @ up
+        order = np.argsort(s)
+        return np.interp(across, s[order], t[order])
+
+    top = edge(upper)
+    height = (tall - top) / aperture
+    free = np.maximum((edge(brow) - top) / aperture, 0.4)  # of the brow
+    reach = np.minimum(_LASHES, _BROW_SHARE * free)
+    beside = np.where(across < 0, -across / 0.4, (across - width) / 0.12) / width
+    fade = np.clip((reach - height) / (0.4 * reach), 0, 1) * np.clip(2 - 2 * beside, 0, 1)
+    # Lashes fan out beyond the outer corner and below it, nowhere else.
+    fade *= np.where(across < 0, np.clip(2 + 2 * height, 0, 1), height > -0.15)
+    # A closing (Serra 1982) takes out what is dark and thinner than its disc: lashes.
+    disc = 2 * max(1, round(0.2 * aperture)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (disc, disc))
+    combed = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, disc)
+    combed = cv2.GaussianBlur(combed, (0, 0), max(0.6, 0.07 * aperture))
+    # What stays dark is liner or the lashes' roots; the lid's own skin is lighter.
+    light = combed.mean(-1)
+    area = (height > _LINER) & (height < 0.8 * free) & (across > 0) & (across < width)
+    bright = np.percentile(light[area], 75) if area.any() else 0.0
+    known = (height > np.minimum(_LINER, 0.7 * reach)) & (height < free) & (light > 0.8 * bright)
+    known &= (across > -0.3 * width) & (across < 1.1 * width)
+    margin = (np.abs(height) < 0.25) & (across > 0) & (across < width)
+    frame = _spectacles(patch.mean(-1) < _FRAME * bright, margin, aperture)
+    fade *= 1 - frame
+    skin = _fill(combed.astype(np.float32), known.astype(np.float32), aperture)
+    # Drawn out over the eye, any detail would be a streak.
+    skin = cv2.GaussianBlur(skin, (0, 0), 0.2 * aperture)
+    # The ball beneath: it catches light from above, and the margin turns in.
+    swell = 0.06 * np.exp(-(((height - 0.4) / 0.3) ** 2)) - 0.12 * np.exp(-((height / 0.12) ** 2))
+    swell -= 0.06 * np.clip(2 * across / width - 1, -1, 1) ** 2
+    skin *= 1 + swell[..., None]
+    grain = patch - cv2.GaussianBlur(patch, (0, 0), 1.5).astype(np.float32)
+    calm = known & (height > 0.5)
+    noise = min(float(np.std(grain[calm])), 4.0) * 0.6 if calm.any() else 0.0
+    skin += np.random.default_rng(0).normal(0, noise, patch.shape[:2])[..., None]
+    weight = cv2.GaussianBlur(fade.astype(np.float32), (0, 0), max(0.7, 0.08 * aperture))
+    skin = np.clip(patch + weight[..., None] * (skin - patch), 0, 255).astype(np.uint8)
+    lid = (height > 0) & (height < reach) & (across > 0) & (across < width)
+    tone = np.median(skin[lid], axis=0) if lid.any() else np.full(3, 128.0)
+    return skin, corner, weight, frame, tone
+
+
+def _spectacles(dark: np.ndarray, margin: np.ndarray, aperture: float) -> np.ndarray:
+    """Where a frame is, float32 ``[h, w]``: dark, large and clear of the lashes."""
+    disc = 2 * max(1, round(0.08 * aperture)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (disc, disc))
+    thick = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    _, parts, statistics, _ = cv2.connectedComponentsWithStats(thick)
+    large = np.flatnonzero(statistics[:, cv2.CC_STAT_AREA] > aperture**2)
+    frame = (thick > 0) & np.isin(parts, large) & ~np.isin(parts, parts[margin])
+    soft = cv2.GaussianBlur(frame.astype(np.float32), (0, 0), 0.12 * aperture)
+    return np.clip(3 * soft, 0, 1)
+
+
+def _fill(values: np.ndarray, known: np.ndarray, aperture: float) -> np.ndarray:
+    """Continue ``values [h, w, 3]`` smoothly to where ``known [h, w]`` is 0.
+
+    Normalised convolution (Knutsson and Westin 1993), coarser with the distance to what is known.
+    """
+    out = np.broadcast_to(np.median(values[known > 0], axis=0), values.shape)
+    for sigma in aperture * np.array([1.2, 0.6, 0.3, 0.15]):
+        weight = cv2.GaussianBlur(known, (0, 0), sigma)[..., None]
+        level = cv2.GaussianBlur(values * known[..., None], (0, 0), sigma)
+        out = out + np.clip(4 * weight, 0, 1) * (level / np.maximum(weight, 1e-6) - out)
+    return np.where(known[..., None] > 0, values, out)

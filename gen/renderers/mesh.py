@@ -46,7 +46,8 @@ class MeshRenderer:
         turned = model.landmark_blendshapes @ (portrait.pose.rotation.T * portrait.pose.scale)
         basis = np.stack([topology.refine @ field for field in turned]).astype(np.float32)
         self._lids = [
-            Lid(self._image, self._rest, topology, side, basis[_BLINK[side]]) for side in (0, 1)
+            Lid(self._image, self._rest, topology, side, basis[_BLINK[side]], self._space)
+            for side in (0, 1)
         ]
         self._lips = Lips(self._rest, topology, portrait.expression)
         for lid, blink in zip(self._lids, _BLINK, strict=True):
@@ -74,8 +75,10 @@ class MeshRenderer:
         rotation, translation = rotation_matrix(pose[:3]), pose[3:] * self._scale
 
         space = blend(self._space, delta, self._basis)
-        for lid, blink in zip(self._lids, _BLINK, strict=True):
+        travels = [
             lid.close(space, float(delta[blink]))
+            for lid, blink in zip(self._lids, _BLINK, strict=True)
+        ]
         self._lips.settle(space, wanted)
         points = self._camera.project(self._camera.move(space, rotation, translation))
 
@@ -97,8 +100,8 @@ class MeshRenderer:
             self._mouth.draw(frame, upper, lower, wanted, rotation, translation, opacity)
         alpha = self._alpha * self._facing(vertices)
         draw_textured(frame, depth, vertices, self._uv, alpha, self._triangles, self._image)
-        for lid, blink in zip(self._lids, _BLINK, strict=True):
-            lid.draw(frame, depth, vertices, float(delta[blink]))
+        for lid, travel in zip(self._lids, travels, strict=True):
+            lid.draw(frame, depth, vertices, travel)
         return frame
 
     def _facing(self, vertices: np.ndarray) -> np.ndarray:
