@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 from time import perf_counter
 
 from gen.pipeline import ProgressHook
@@ -36,9 +40,23 @@ class StageClock:
         self._stage = None
 
 
-def peak_memory() -> float | None:
-    """The most memory that this process has held so far, in MB; None where the system keeps no
-    account of it (Windows)."""
+def peak_memory(function: Callable, *arguments) -> float | None:
+    """The most memory a call needs, in MB, measured in a fresh process; None where the system
+    keeps no account of it (Windows).
+
+    Args:
+        function: importable by name, as its arguments must be picklable for the new process.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_peak_after, function, arguments).result()
+
+
+def _peak_after(function: Callable, arguments: tuple) -> float | None:
+    function(*arguments)
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux, where getrusage would count the parent's memory too
+        (line,) = (x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
     try:
         import resource
     except ModuleNotFoundError:

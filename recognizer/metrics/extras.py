@@ -38,16 +38,30 @@ def torchvision() -> ModuleType:
     Raises:
         UnavailableError: it is not installed.
     """
+    _cure_torchvision()
+    return optional("torchvision")
+
+
+def torchmetrics_image() -> ModuleType:
+    """``torchmetrics.functional.image``, which imports torchvision where that is installed.
+
+    Raises:
+        UnavailableError: it is not installed.
+    """
+    _cure_torchvision()
+    return optional("torchmetrics.functional.image")
+
+
+_DECLARED: list = []
+
+
+def _cure_torchvision() -> None:
     if "torchvision" not in sys.modules and importlib.util.find_spec("torchvision"):
         import torch
 
         for name in ("nms", "qnms"):
             if not hasattr(torch.ops.torchvision, name):
                 _declare(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return optional("torchvision")
-
-
-_DECLARED: list = []
 
 
 def _declare(schema: str) -> None:

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.metrics.extras import UnavailableError, optional, stlpips, torchvision
+from recognizer.metrics.extras import (
+    UnavailableError,
+    optional,
+    stlpips,
+    torchmetrics_image,
+    torchvision,
+)
 
 #: dB given to pictures that are the same; 8-bit rounding alone leaves 59 dB.
 PSNR_MAX = 60.0
@@ -48,7 +54,7 @@ def psnr(images: np.ndarray, target: np.ndarray) -> np.ndarray:
         UnavailableError: torchmetrics is not installed.
         ValueError: the stacks do not match.
     """
-    functional = optional("torchmetrics.functional.image")
+    functional = torchmetrics_image()
     a, b = _pair(images, target)
     values = functional.peak_signal_noise_ratio(
         a, b, data_range=255.0, reduction="none", dim=(1, 2, 3)
@@ -63,7 +69,7 @@ def ssim(images: np.ndarray, target: np.ndarray) -> np.ndarray:
         UnavailableError: torchmetrics is not installed.
         ValueError: the stacks do not match.
     """
-    functional = optional("torchmetrics.functional.image")
+    functional = torchmetrics_image()
     a, b = _pair(images, target)
     values = functional.structural_similarity_index_measure(
         a, b, data_range=255.0, reduction="none"

@@ -23,6 +23,8 @@ KEYPOINT_GROUPS: Mapping[str, tuple[int, ...]] = {
     "brows": BROWS,
     "contour": FACE_OVAL,
 }
+#: Points that no expression moves much: bridge of the nose, corners of the eyes, temples.
+STEADY = (6, 168, 197, 195, 5, 4, 33, 133, 263, 362, 127, 356, 234, 454)
 
 
 def keypoint_distance(
@@ -44,12 +46,35 @@ def keypoint_distance(
     Raises:
         ValueError: the shapes differ.
     """
-    points, target = np.asarray(points, np.float64), np.asarray(target, np.float64)
+    points, target = (np.asarray(x, np.float64)[..., :2] for x in (points, target))
     if points.shape != target.shape or points.ndim != 3:
         raise ValueError(f"points {list(points.shape)} and target {list(target.shape)} differ")
-    away = np.linalg.norm((points - target)[..., :2], axis=-1)
-    height = np.linalg.norm((target[:, FACE_TOP] - target[:, FACE_BOTTOM])[:, :2], axis=-1)
+    away = np.linalg.norm(points - target, axis=-1)
+    height = np.linalg.norm(target[:, FACE_TOP] - target[:, FACE_BOTTOM], axis=-1)
     return {name: 100 * away[:, list(index)].mean(1) / height for name, index in groups.items()}
+
+
+def aligned(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """A face turned, scaled and shifted in the picture so that its bones lie on another's.
+
+    What :func:`keypoint_distance` finds afterwards is expression, and what a head out of the
+    picture's plane does. Least squares over :data:`STEADY` (Umeyama 1991, in the plane).
+
+    Args:
+        points: ``[478, 2 or 3]`` landmarks in pixels.
+        target: ``[478, 2 or 3]``.
+
+    Returns:
+        float64 ``[478, 2]``.
+    """
+    # In the complex plane a similarity is one multiplication and one addition.
+    a, b = (np.asarray(x, np.float64)[:, 0] + 1j * np.asarray(x, np.float64)[:, 1]
+            for x in (points, target))  # fmt: skip
+    steady = list(STEADY)
+    from_, to = a[steady] - a[steady].mean(), b[steady] - b[steady].mean()
+    turn = np.vdot(from_, to) / np.vdot(from_, from_).real
+    moved = (a - a[steady].mean()) * turn + b[steady].mean()
+    return np.stack([moved.real, moved.imag], axis=1)
 
 
 class KeypointDistance:
