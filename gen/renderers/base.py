@@ -33,3 +33,11 @@ class Renderer(Protocol):
             uint8 ``[H, W, 3]``.
         """
         ...
+
+
+def before_first_frame(renderer: Renderer) -> Renderer:
+    """The renderer as it is when no frame has been drawn.
+
+    One that remembers frames has ``fresh()`` to give a copy with no memory; any other is the same.
+    """
+    return renderer.fresh() if hasattr(renderer, "fresh") else renderer

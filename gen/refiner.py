@@ -1,0 +1,91 @@
+"""Corrections of patches by diffusion: a network, a scheduler, and noise that stays the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from diffusers import DDIMScheduler
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gen.models.refiner import PatchRefiner
+
+WEIGHTS_NAME = "diffusion_pytorch_model.safetensors"
+PACKAGED_WEIGHTS = Path(__file__).parent / "weights" / "refiner"
+
+
+def make_scheduler(**changes) -> DDIMScheduler:
+    """DDIM as the refiner is trained: x0 is predicted, the last timestep is pure noise."""
+    return DDIMScheduler(
+        **{
+            "beta_schedule": "squaredcos_cap_v2",
+            "prediction_type": "sample",
+            "clip_sample": False,
+            "timestep_spacing": "trailing",
+            "rescale_betas_zero_snr": True,
+            **changes,
+        }
+    )
+
+
+class PatchSampler:
+    """Samples corrections in a few steps.
+
+    Args:
+        refiner: the network.
+        scheduler: a ``diffusers`` scheduler with ``prediction_type="sample"``.
+    """
+
+    def __init__(self, refiner: PatchRefiner, scheduler: DDIMScheduler) -> None:
+        self.refiner = refiner.eval()
+        self.scheduler = scheduler
+
+    @classmethod
+    def from_pretrained(cls, path: str | os.PathLike | None = None) -> PatchSampler:
+        """Load a folder written by :meth:`save_pretrained`; ``None`` is the packaged model.
+
+        Raises:
+            FileNotFoundError: the folder has no refiner.
+            ValueError: its weights do not fit its configuration.
+        """
+        path = PACKAGED_WEIGHTS if path is None else Path(path)
+        for name in ("config.json", WEIGHTS_NAME, "scheduler_config.json"):
+            if not (path / name).is_file():
+                raise FileNotFoundError(f"{path} is no refiner: it has no {name}")
+        refiner = PatchRefiner.from_config(PatchRefiner.load_config(path))
+        try:
+            refiner.load_state_dict(load_file(path / WEIGHTS_NAME))
+        except RuntimeError as error:
+            raise ValueError(f"{path / WEIGHTS_NAME} does not fit its config.json") from error
+        return cls(refiner, DDIMScheduler.from_pretrained(path))
+
+    def save_pretrained(self, path: str | os.PathLike, dtype: torch.dtype = torch.float16) -> None:
+        """Write network and scheduler as ``diffusers`` does, in safetensors of ``dtype``."""
+        self.refiner.save_config(path)
+        self.scheduler.save_pretrained(path)
+        weights = {n: t.to(dtype).contiguous() for n, t in self.refiner.state_dict().items()}
+        save_file(weights, Path(path) / WEIGHTS_NAME, metadata={"format": "pt"})
+
+    @torch.inference_mode()
+    def __call__(self, condition: Tensor, noise: Tensor, steps: int = 1) -> Tensor:
+        """The correction ``[B, 3, S, S]`` where patches are -1..1.
+
+        Args:
+            condition: ``[B, 15, S, S]`` of :func:`gen.models.refiner.stack_condition`.
+            noise: ``[B, 3, S, S]``, standard normal: the same for all frames of a clip, so that
+                what is invented stays where it was.
+            steps: denoising steps, 1 or more.
+
+        Raises:
+            ValueError: ``steps`` is below 1.
+        """
+        if steps < 1:
+            raise ValueError(f"the refiner takes at least one step, got {steps}")
+        self.scheduler.set_timesteps(steps)
+        sample = noise
+        for timestep in self.scheduler.timesteps:
+            clean = self.refiner(sample, timestep, condition).sample
+            sample = self.scheduler.step(clean, timestep, sample, eta=0.0).prev_sample
+        return sample * self.refiner.config.correction_scale
