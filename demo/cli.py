@@ -150,6 +150,20 @@ def train_motion(
     train_motion_model(config, data, output, cache, resume)
 
 
+@train.command("refiner")
+@user_errors
+def train_refiner(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[list[Path], typer.Option(help="Folder of patch pairs (repeatable).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the refiner of the mouth."""
+    from demo.commands.training import train_refiner_model
+
+    train_refiner_model(config, data, output, resume)
+
+
 bench = typer.Typer(help="Measure.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 

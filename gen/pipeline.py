@@ -13,12 +13,14 @@ import numpy as np
 
 from gen.conditioning import Affect
 from gen.expression import MARGIN, add_expression
+from gen.renderers.base import before_first_frame
 from recognizer.media import read_audio, read_image
 from recognizer.motion import MotionTrack
 
 if TYPE_CHECKING:
     import torch
 
+    from gen.refiner import PatchSampler
     from gen.renderers.base import Renderer
 
 #: Called as ``hook(stage, done, total)``; ``total`` is None where it is not known beforehand.
@@ -64,9 +66,10 @@ class TalkingHeadOutput:
     def frames(self) -> Iterator[np.ndarray]:
         """Frames uint8 ``[H, W, 3]``, drawn one by one; may be asked for again."""
         done = 0
+        renderer = before_first_frame(self._renderer)
         for track in self._tracks():
             for blendshapes, pose in zip(track.blendshapes, track.pose, strict=True):
-                yield self._renderer.render(blendshapes, pose)
+                yield renderer.render(blendshapes, pose)
                 done += 1
                 self._hook("rendering", done, self.total)
 
@@ -109,6 +112,7 @@ class TalkingHeadPipeline:
         guidance_scale: classifier-free guidance on speech.
         lip_temperature: how much chance the lips are left, 0..1.
         head_scale: factor of the head's movement.
+        refiner: repaints the mouth (:class:`gen.refiner.PatchSampler`); None leaves it as drawn.
     """
 
     def __init__(
@@ -119,6 +123,7 @@ class TalkingHeadPipeline:
         guidance_scale: float = 1.0,
         lip_temperature: float = 1.0,
         head_scale: float = 1.0,
+        refiner: PatchSampler | None = None,
     ) -> None:
         self.encoder = encoder
         self.motion = motion
@@ -126,6 +131,7 @@ class TalkingHeadPipeline:
         self.guidance_scale = guidance_scale
         self.lip_temperature = lip_temperature
         self.head_scale = head_scale
+        self.refiner = refiner
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike | None = None) -> TalkingHeadPipeline:
@@ -145,13 +151,17 @@ class TalkingHeadPipeline:
             raise FileNotFoundError(f"{config_path.parent} is no pipeline: it has no pipeline.yaml")
         config = yaml.safe_load(config_path.read_text(encoding="utf-8"))
         motion = MotionGenerator.from_pretrained(config_path.parent / "motion")
-        return cls(load_encoder(config["audio_encoder"]), motion, **config["sampling"])
+        refiner = _load_refiner(config_path.parent, config.get("refiner"))
+        encoder = load_encoder(config["audio_encoder"])
+        return cls(encoder, motion, **config["sampling"], refiner=refiner)
 
     def to(self, device: str) -> TalkingHeadPipeline:
         """Move the networks."""
         self.motion.to(device)
         if hasattr(self.encoder, "to"):
             self.encoder.to(device)
+        if self.refiner is not None:
+            self.refiner.to(device)
         return self
 
     def __call__(
@@ -187,7 +197,7 @@ class TalkingHeadPipeline:
         hook = progress or _quiet
         hook("reading", 0, None)
         waveform = audio if isinstance(audio, np.ndarray) else read_audio(audio, _RATE)
-        renderer, faces = prepare_portrait(portrait, size, square, hook)
+        renderer, faces = prepare_portrait(portrait, size, square, hook, refiner=self.refiner)
         total = max(1, round(len(waveform) / _RATE * fps))
         affect = affect or Affect()
         motion = self._speak(waveform, affect, fps, total, steps, generator, hook)
@@ -218,11 +228,12 @@ def prepare_portrait(
     square: bool,
     hook: ProgressHook = _quiet,
     worn: np.ndarray | None = None,
+    refiner: PatchSampler | None = None,
 ):
     """A renderer for a picture file or array, and how many faces it showed.
 
     ``worn`` ``[52]`` says what expression the portrait wears, where that is known; otherwise what
-    is plain to see in it is taken.
+    is plain to see in it is taken. ``refiner`` repaints its mouth.
     """
     from gen.renderers.mesh import MeshRenderer
     from gen.renderers.portrait import Portrait
@@ -232,7 +243,21 @@ def prepare_portrait(
     fitted = Portrait.from_image(image, size, square)
     if worn is not None:
         fitted = replace(fitted, expression=np.asarray(worn, np.float32))
-    return MeshRenderer(fitted), fitted.faces
+    renderer = MeshRenderer(fitted)
+    if refiner is not None:
+        from gen.renderers.refined import RefinedRenderer
+
+        renderer = RefinedRenderer(renderer, fitted, refiner)
+    return renderer, fitted.faces
+
+
+def _load_refiner(folder: Path, name: str | None) -> PatchSampler | None:
+    """The refiner that ``pipeline.yaml`` in a folder names (a folder beside it), if it does."""
+    if name is None:
+        return None
+    from gen.refiner import PatchSampler
+
+    return PatchSampler.from_pretrained(folder / name)
 
 
 def _with_affect(

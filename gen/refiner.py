@@ -68,6 +68,11 @@ class PatchSampler:
         weights = {n: t.to(dtype).contiguous() for n, t in self.refiner.state_dict().items()}
         save_file(weights, Path(path) / WEIGHTS_NAME, metadata={"format": "pt"})
 
+    def to(self, device: torch.device | str) -> PatchSampler:
+        """Move the network."""
+        self.refiner.to(device)
+        return self
+
     @torch.inference_mode()
     def __call__(self, condition: Tensor, noise: Tensor, steps: int = 1) -> Tensor:
         """The correction ``[B, 3, S, S]`` where patches are -1..1.

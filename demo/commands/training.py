@@ -42,3 +42,14 @@ def train_motion_model(
     from gen.train.motion import train
 
     typer.echo(f"model: {train(config, output, data, cache=cache, resume=resume)}")
+
+
+def train_refiner_model(config: Path, data: list[Path], output: Path, resume: bool) -> None:
+    """See ``facewright train refiner --help``."""
+    readable(config, "configuration")
+    for folder in data:
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder of patch pairs")
+    from gen.train.refiner import train
+
+    typer.echo(f"model: {train(config, output, data, resume=resume)}")

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from gen.models.refiner import CONDITION_CHANNELS, PatchRefiner, stack_condition
+from gen.pipeline import TalkingHeadPipeline
 from gen.refiner import PatchSampler, make_scheduler
 from gen.renderers.base import before_first_frame
 from gen.renderers.patch import PATCH_KINDS, PatchView, soft_mask
@@ -213,3 +214,29 @@ def test_a_portrait_said_to_wear_something_else_moves_from_there(portrait):
     view = PatchView(replace(portrait, expression=worn), PATCH_KINDS["mouth"])
     assert view.place(worn, REST).moved == 0
     assert view.place(portrait.expression, REST).moved > 0
+
+
+def test_a_pipeline_that_names_a_refiner_uses_it(tiny_pipeline, picture, tmp_path):
+    tiny_pipeline.motion.save_pretrained(tmp_path / "motion")
+    plain = "audio_encoder: mel\nsampling: {steps: 1}\n"
+    (tmp_path / "pipeline.yaml").write_text(plain + "refiner: mouth\n")
+    with pytest.raises(FileNotFoundError, match="no refiner"):
+        TalkingHeadPipeline.from_pretrained(tmp_path)
+    tiny(seed=6).save_pretrained(tmp_path / "mouth")
+    refined = TalkingHeadPipeline.from_pretrained(tmp_path)
+    (tmp_path / "pipeline.yaml").write_text(plain + "refiner: null\n")
+    without = TalkingHeadPipeline.from_pretrained(tmp_path)
+    assert without.refiner is None and refined.refiner is not None
+
+    waveform = np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)
+
+    def made(pipeline):
+        return pipeline(picture, waveform, size=128, generator=torch.Generator().manual_seed(0))
+
+    out = made(refined)
+    first = list(out.frames)
+    # Read again, and by two readers in turns, frames are the same.
+    turns = list(zip(out.frames, out.frames, strict=True))
+    for frame, (a, b) in zip(first, turns, strict=True):
+        assert np.array_equal(frame, a) and np.array_equal(frame, b)
+    assert any(not np.array_equal(a, b) for a, b in zip(first, made(without).frames, strict=True))
