@@ -1,9 +1,54 @@
-"""Triangle rasterisation on the CPU: which triangle covers a pixel, where in it, how far away."""
+"""Triangle rasterisation on the CPU, compiled by numba.
+
+All kernels live in this one file and share :func:`_spans`: numba's cache on disk does not notice
+when an inlined function of another module changes.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+
+_TINY = np.float32(1e-6)
+#: Pixels by which a row may exceed a triangle, so that opaque neighbours leave no crack.
+_OVERLAP = np.float32(1e-3)
+
+
+@njit(inline="always")
+def _bounds(a, b, c, limit):
+    """First and last whole coordinate within a triangle and ``0 .. limit - 1``."""
+    low = max(np.ceil(min(a, b, c)), np.float32(0))
+    high = min(np.floor(max(a, b, c)), np.float32(limit - 1))
+    return (int(low), int(high)) if low <= high else (0, -1)
+
+
+@njit(inline="always")
+def _cross(ax, ay, bx, by, y, left, right):
+    """Widen a row's span to where an edge crosses it."""
+    if ay > by:  # the same arithmetic for both triangles of an edge
+        ax, ay, bx, by = bx, by, ax, ay
+    if ay <= y and y <= by and by - ay > _TINY:
+        x = ax + (bx - ax) * ((y - ay) / (by - ay))
+        left, right = min(left, x), max(right, x)
+    return left, right
+
+
+@njit(inline="always")
+def _span(ax, ay, bx, by, cx, cy, y, width):
+    """Where row ``y`` is inside a triangle: ``(left, right)``, real, within the picture."""
+    left, right = np.float32(width), np.float32(-1)
+    left, right = _cross(ax, ay, bx, by, y, left, right)
+    left, right = _cross(bx, by, cx, cy, y, left, right)
+    left, right = _cross(cx, cy, ax, ay, y, left, right)
+    return max(left, np.float32(0)), min(right, np.float32(width - 1))
+
+
+@njit(inline="always")
+def _plane(ax, ay, bx, by, cx, cy, inverse, p, q, r):
+    """The linear function that is p, q, r at the corners: its value at a, and its slopes."""
+    dx = ((q - p) * (cy - ay) - (r - p) * (by - ay)) * inverse
+    dy = ((r - p) * (bx - ax) - (q - p) * (cx - ax)) * inverse
+    return dx, dy
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -29,27 +74,196 @@ def rasterize(vertices, triangles, height, width):
         bx, by, bz = vertices[b, 0], vertices[b, 1], vertices[b, 2]
         cx, cy, cz = vertices[c, 0], vertices[c, 1], vertices[c, 2]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if abs(area) < 1e-9:
+        if abs(area) < _TINY:
             continue
-        inverse = 1.0 / area
-        y0 = max(0, int(np.ceil(min(ay, by, cy))))
-        y1 = min(height - 1, int(np.floor(max(ay, by, cy))))
-        x0 = max(0, int(np.ceil(min(ax, bx, cx))))
-        x1 = min(width - 1, int(np.floor(max(ax, bx, cx))))
-        for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
+        inverse = np.float32(1.0) / area
+        first, last = _bounds(ay, by, cy, height)
+        for y in range(first, last + 1):
+            left, right = _span(ax, ay, bx, by, cx, cy, np.float32(y), width)
+            for x in range(int(np.ceil(left - _OVERLAP)), int(np.floor(right + _OVERLAP)) + 1):
                 u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) * inverse
                 v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) * inverse
-                w = 1.0 - u - v
-                if u >= 0 and v >= 0 and w >= 0:
-                    z = u * az + v * bz + w * cz
-                    if z < depth[y, x]:
-                        depth[y, x] = z
-                        index[y, x] = f
-                        bary[y, x, 0] = u
-                        bary[y, x, 1] = v
-                        bary[y, x, 2] = w
+                w = np.float32(1.0) - u - v
+                z = u * az + v * bz + w * cz
+                if z < depth[y, x]:
+                    depth[y, x] = z
+                    index[y, x] = f
+                    bary[y, x, 0] = u
+                    bary[y, x, 1] = v
+                    bary[y, x, 2] = w
     return index, bary, depth
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def draw_textured(frame, depth, vertices, uv, alpha, triangles, texture):
+    """Draw triangles that carry pixels of a texture over what is there.
+
+    Args:
+        frame: uint8 ``[H, W, 3]``, drawn into.
+        depth: float32 ``[H, W]`` z-buffer (smaller is nearer), updated where more than half opaque.
+        vertices: float32 ``[N, 3]``: x, y in pixels, z.
+        uv: float32 ``[N, 2]``: x, y in texture pixels.
+        alpha: float32 ``[N]``, 0..1, interpolated.
+        triangles: int32 ``[F, 3]``; only those turned towards the camera (clockwise on a screen
+            whose y points down) are drawn.
+        texture: uint8 ``[h, w, 3]``, or ``[h, w, 4]``: colours multiplied by an opacity, and that
+            opacity.
+    """
+    height, width = frame.shape[:2]
+    rows, columns = texture.shape[:2]
+    layered = texture.shape[2] == 4
+    right_most, bottom = np.float32(columns - 1.001), np.float32(rows - 1.001)
+    zero, one = np.float32(0), np.float32(1)
+    for f in range(len(triangles)):
+        a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+        ax, ay = vertices[a, 0], vertices[a, 1]
+        bx, by = vertices[b, 0], vertices[b, 1]
+        cx, cy = vertices[c, 0], vertices[c, 1]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area <= _TINY:
+            continue
+        first, last = _bounds(ay, by, cy, height)
+        if last < first:
+            continue
+        inverse = one / area
+        az, aa, au, av = vertices[a, 2], alpha[a], uv[a, 0], uv[a, 1]
+        zx, zy = _plane(ax, ay, bx, by, cx, cy, inverse, az, vertices[b, 2], vertices[c, 2])
+        ox, oy = _plane(ax, ay, bx, by, cx, cy, inverse, aa, alpha[b], alpha[c])
+        sx, sy = _plane(ax, ay, bx, by, cx, cy, inverse, au, uv[b, 0], uv[c, 0])
+        tx, ty = _plane(ax, ay, bx, by, cx, cy, inverse, av, uv[b, 1], uv[c, 1])
+        for y in range(first, last + 1):
+            left, right = _span(ax, ay, bx, by, cx, cy, np.float32(y), width)
+            down = np.float32(y) - ay
+            z0, o0 = az + zy * down, aa + oy * down
+            s0, t0 = au + sy * down, av + ty * down
+            # Half open, lest an edge between transparent triangles be drawn twice.
+            for x in range(int(np.ceil(left)), int(np.ceil(right))):
+                along = np.float32(x) - ax
+                z = z0 + zx * along
+                if z > depth[y, x]:
+                    continue
+                opacity = min(max(o0 + ox * along, zero), one)
+                s = min(max(s0 + sx * along, zero), right_most)
+                t = min(max(t0 + tx * along, zero), bottom)
+                i, j = int(t), int(s)
+                ft, fs = t - i, s - j
+                w11 = ft * fs
+                w10, w01 = ft - w11, fs - w11
+                w00 = one - ft - fs + w11
+                through = one - opacity
+                if layered:
+                    through = one - opacity * np.float32(1 / 255) * (
+                        w00 * texture[i, j, 3]
+                        + w01 * texture[i, j + 1, 3]
+                        + w10 * texture[i + 1, j, 3]
+                        + w11 * texture[i + 1, j + 1, 3]
+                    )
+                if through < np.float32(0.5):
+                    depth[y, x] = z
+                for k in range(3):
+                    value = opacity * (
+                        w00 * texture[i, j, k]
+                        + w01 * texture[i, j + 1, k]
+                        + w10 * texture[i + 1, j, k]
+                        + w11 * texture[i + 1, j + 1, k]
+                    )
+                    value += through * frame[y, x, k] + np.float32(0.5)
+                    frame[y, x, k] = np.uint8(min(value, np.float32(255)))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def draw_coloured(frame, depth, vertices, colours, triangles):
+    """Draw Gouraud-shaded triangles from both sides.
+
+    Args:
+        frame: float32 ``[H, W, 3]``, drawn into.
+        depth: float32 ``[H, W]`` z-buffer, updated.
+        vertices: float32 ``[N, 3]``.
+        colours: float32 ``[N, 3]``, 0..255.
+        triangles: int32 ``[F, 3]``.
+    """
+    height, width = frame.shape[:2]
+    for f in range(len(triangles)):
+        a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+        ax, ay = vertices[a, 0], vertices[a, 1]
+        bx, by = vertices[b, 0], vertices[b, 1]
+        cx, cy = vertices[c, 0], vertices[c, 1]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if abs(area) < _TINY:
+            continue
+        inverse = np.float32(1.0) / area
+        first, last = _bounds(ay, by, cy, height)
+        for y in range(first, last + 1):
+            left, right = _span(ax, ay, bx, by, cx, cy, np.float32(y), width)
+            for x in range(int(np.ceil(left - _OVERLAP)), int(np.floor(right + _OVERLAP)) + 1):
+                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) * inverse
+                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) * inverse
+                w = np.float32(1.0) - u - v
+                z = u * vertices[a, 2] + v * vertices[b, 2] + w * vertices[c, 2]
+                if z < depth[y, x]:
+                    depth[y, x] = z
+                    for k in range(3):
+                        frame[y, x, k] = u * colours[a, k] + v * colours[b, k] + w * colours[c, k]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def draw_depth(depth, vertices, triangles):
+    """The nearest of the triangles that face the camera, in a z-buffer float32 ``[H, W]``."""
+    height, width = depth.shape
+    for f in range(len(triangles)):
+        a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+        ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
+        bx, by = vertices[b, 0], vertices[b, 1]
+        cx, cy = vertices[c, 0], vertices[c, 1]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area <= _TINY:
+            continue
+        first, last = _bounds(ay, by, cy, height)
+        zx, zy = _plane(ax, ay, bx, by, cx, cy, np.float32(1) / area, az, vertices[b, 2],
+                        vertices[c, 2])  # fmt: skip
+        for y in range(first, last + 1):
+            left, right = _span(ax, ay, bx, by, cx, cy, np.float32(y), width)
+            z0 = az + zy * (np.float32(y) - ay)
+            for x in range(int(np.ceil(left - _OVERLAP)), int(np.floor(right + _OVERLAP)) + 1):
+                depth[y, x] = min(depth[y, x], z0 + zx * (np.float32(x) - ax))
+
+
+@njit(inline="always")
+def _steps(z, other, step):
+    return np.isfinite(other) and abs(other - z) > step
+
+
+@njit(cache=True, nogil=True)
+def soften_steps(frame, source, depth, step):
+    """Smooth the jagged edges where a near surface ends before a far one.
+
+    Args:
+        frame: uint8 ``[H, W, 3]``, changed where the depth of neighbours differs.
+        source: uint8 ``[H, W, 3]``: the same picture, not changed.
+        depth: float32 ``[H, W]``; infinite where there is no surface.
+        step: the least difference in depth that is an edge.
+    """
+    height, width = depth.shape
+    for y in range(1, height - 1):
+        for x in range(1, width - 1):
+            z = depth[y, x]
+            if np.isfinite(z) and (
+                _steps(z, depth[y, x - 1], step)
+                or _steps(z, depth[y, x + 1], step)
+                or _steps(z, depth[y - 1, x], step)
+                or _steps(z, depth[y + 1, x], step)
+            ):
+                for k in range(3):
+                    total = 4 * np.int32(source[y, x, k])
+                    total += 2 * (
+                        np.int32(source[y, x - 1, k]) + source[y, x + 1, k]
+                        + source[y - 1, x, k] + source[y + 1, x, k]
+                    )  # fmt: skip
+                    total += (
+                        np.int32(source[y - 1, x - 1, k]) + source[y - 1, x + 1, k]
+                        + source[y + 1, x - 1, k] + source[y + 1, x + 1, k]
+                    )  # fmt: skip
+                    frame[y, x, k] = (total + 8) // 16
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:

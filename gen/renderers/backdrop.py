@@ -1,101 +1,197 @@
-"""All but the face: hair and neck follow the head, shoulders a little, the background not."""
+"""All but the face: hair, ears and neck on a mesh around it, before a background that stays."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from scipy.spatial import Delaunay
 
 from gen.renderers.camera import HeadCamera
-from gen.renderers.kernels import draw_map
+from gen.renderers.matte import bust_coordinates, split_layers
 from gen.renderers.portrait import Portrait
+from gen.renderers.topology import Topology
 from recognizer.face_model import FACE_OVAL, FaceModel
-from recognizer.raster import rasterize
+from recognizer.raster import draw_depth, draw_textured, rasterize, soften_steps
 
-#: Cells of the grid that carries the picture, along its longer side.
+#: Cells of the grid that carries the head, along the picture's longer side.
 _CELLS = 56
-#: The backward map is drawn at this fraction of the picture and interpolated.
-_MAP_SCALE = 0.25
-#: Distances in face widths over which things stop following the head.
-_HAIR_REACH, _FALL_OFF, _SKIN_REACH = 0.10, 0.75, 0.22
-_SHOULDERS = 0.25
+#: What is cut by the picture's border stretches over so many face widths, lest its cut be seen.
+_BORDER = 0.3
+#: Distances in face widths from the fitted head between which things stop following it: hair
+#: reaches that far, and what a matte takes for hair by mistake fades out.
+_HAIR_NEAR, _HAIR_FAR = 0.45, 0.95
+#: Face widths below the chin at which the neck stands on shoulders that keep still: under the chin,
+#: and beside the neck.
+_NECK, _SHOULDER = 0.75, 0.35
+#: How far an expression moves the skin beside the face, in face widths.
+_SKIN_REACH = 0.22
+#: Face widths over which hair and neck recede from the head's outline, to the depth of the ears or
+#: to that of the throat before them.
+_RECEDE, _THROAT = 0.25, 0.3
+#: Edges are smoothed within this distance of the face, where depth steps by so much (face widths).
+_EDGE_REACH, _EDGE_STEP = 0.35, 0.06
+#: Depth by which what surrounds the face lies behind it, in face widths.
+_BEHIND = 0.03
 
 
 class Backdrop:
-    """A smooth backward warp of the whole portrait.
+    """The head around the face, over a fixed background.
 
     Args:
         portrait: the framed picture.
         camera: its camera.
+        topology: the face's mesh; its outline is shared.
+
+    Attributes:
+        person: uint8 ``[H, W, 4]``: the portrait's colours multiplied by the person's matte, and
+            the matte.
     """
 
-    def __init__(self, portrait: Portrait, camera: HeadCamera) -> None:
-        self._image = portrait.image
+    def __init__(self, portrait: Portrait, camera: HeadCamera, topology: Topology) -> None:
         self._camera = camera
-        height, width = portrait.image.shape[:2]
-        cell = max(height, width) / _CELLS
-        columns, rows = int(np.ceil(width / cell)) + 1, int(np.ceil(height / cell)) + 1
-        xs, ys = np.linspace(0, width - 1, columns), np.linspace(0, height - 1, rows)
-        grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
-        # The face's outline rides along, so that the two layers can be made to agree there.
-        outline = portrait.landmarks[list(FACE_OVAL), :2]
-        places = np.concatenate([grid, outline])
-        depth, distance = _head_depth(portrait, places)
         unit = portrait.pose.scale
-        self._follow = _follow(portrait, places, distance / unit)
-        self._points = np.concatenate([places, depth[:, None]], axis=1)
-        self._space = camera.unproject(self._points)
-        away = np.linalg.norm(grid[:, None] - outline[None], axis=-1) / unit
-        weights = np.exp(-((away / 0.08) ** 2)) + 1e-9 / (away**2 + 1e-6)
-        near = np.exp(-((away.min(1) / _SKIN_REACH) ** 2))
-        self._outline = (weights / weights.sum(1, keepdims=True) * near[:, None]).astype(np.float32)
-        index = np.arange(rows * columns).reshape(rows, columns)
-        a, b, c, d = (
-            part.ravel()
-            for part in (index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1])
-        )
-        cells = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
-        self._triangles = np.ascontiguousarray(cells, np.int32)
-        self._grid = grid.astype(np.float32)
-        self._size = (width, height)
-        small = (int(np.ceil(height * _MAP_SCALE)) + 1, int(np.ceil(width * _MAP_SCALE)) + 1)
-        self._still = (
-            np.stack(np.meshgrid(np.arange(small[1]), np.arange(small[0])), -1) / _MAP_SCALE
-        ).astype(np.float32)
+        height, width = portrait.image.shape[:2]
+        depth, distance = _head_depth(portrait)
+        follow = _follow(portrait, distance)
+        layers = split_layers(portrait, follow)
+        self.person, self._background = layers.person, layers.background
 
-    def render(self, rotation, translation, outline: np.ndarray) -> np.ndarray:
-        """The backdrop for a head pose.
+        outline = portrait.landmarks[list(FACE_OVAL)]
+        self._rim = topology.outline
+        rim = np.asarray(topology.refine @ portrait.landmarks)[self._rim]
+        points, triangles = _surroundings(rim[:, :2], width, height)
+        shown = _visible(self.person[..., 3], points, triangles)
+        self._triangles = np.ascontiguousarray(triangles[shown], np.int32)
+        self._texture = np.ascontiguousarray(points, np.float32)
+        self._opaque = np.ones(len(points), np.float32)
+
+        outer = points[len(rim) :]
+        away = np.linalg.norm(outer[:, None] - outline[None, :, :2], axis=-1) / unit
+        weights = np.exp(-((away / 0.08) ** 2)) + 1e-9 / (away**2 + 1e-6)
+        weights /= weights.sum(1, keepdims=True)
+        near = np.exp(-((away.min(1) / _SKIN_REACH) ** 2))[:, None]
+        self._share = (weights * near).astype(np.float32)
+        close = np.concatenate([np.zeros(len(rim)), away.min(1)]) < _EDGE_REACH
+        self._beside = np.ascontiguousarray(triangles[close[triangles].any(1)], np.int32)
+        self._step = _EDGE_STEP * unit
+        # The skin beside the face joins it in depth too.
+        error = outline[:, 2] - _sample(depth, outline[:, :2])
+        z = _sample(depth, outer) + self._share @ error + _BEHIND * unit * (1 - near[:, 0])
+        self._places = np.concatenate([outer, z[:, None]], axis=1)
+        self._space = camera.unproject(self._places)
+        self._follow = _sample(follow, outer)[:, None]
+        self._outline = camera.unproject(outline)
+        self._size = np.array([width - 1, height - 1])
+        self._border = _BORDER * unit
+
+    def render(self, rotation, translation, face: np.ndarray):
+        """Background and head without the face.
 
         Args:
             rotation: ``[3, 3]`` relative to the portrait.
             translation: ``[3]`` in pixels.
-            outline: ``[36, 2]``: where the face's outline is now, in pixels.
+            face: ``[M, 3]``: the face's mesh now, in pixels.
 
         Returns:
-            uint8 ``[H, W, 3]``.
+            ``(uint8 [H, W, 3], its float32 z-buffer [H, W], the mesh's vertices [N, 3])``.
         """
-        moved = self._camera.project(self._camera.move(self._space, rotation, translation))
-        shift = (moved[:, :2] - self._points[:, :2]) * self._follow[:, None]
-        count = len(self._outline)
-        # Where the face itself has gone elsewhere (jaw, cheeks, depth), what adjoins it goes along.
-        missing = outline - self._points[count:, :2] - shift[count:]
-        shift = shift[:count] + self._outline @ missing
-        vertices = np.empty((count, 3), np.float32)
-        vertices[:, :2] = (self._grid + shift) * _MAP_SCALE
-        vertices[:, 2] = moved[:count, 2]
-        back = self._still.copy()
-        depth = np.full(back.shape[:2], np.inf, np.float32)
-        draw_map(back, depth, vertices, self._grid, self._triangles)
-        enlarge = np.array([[_MAP_SCALE, 0, 0], [0, _MAP_SCALE, 0]], np.float32)
-        dense = cv2.warpAffine(
-            back, enlarge, self._size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        )
-        return cv2.remap(
-            self._image, dense, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        move, project = self._camera.move, self._camera.project
+        shift = (project(move(self._space, rotation, translation)) - self._places) * self._follow
+        # Where the face's outline has gone by its expression, what adjoins it goes along.
+        turned = project(move(self._outline, rotation, translation))
+        expression = face[list(FACE_OVAL)] - turned
+        shift += self._share @ expression
+        # Nothing is known beyond the border: what is cut there does not leave it.
+        place = self._places[:, :2]
+        inward = np.where(shift[:, :2] > 0, place, self._size - place) / self._border
+        shift[:, :2] *= _ease(inward)
+        outer = self._places + shift
+        vertices = np.concatenate([face[self._rim], outer]).astype(np.float32)
+        # Far to near, for edges that let through what lies behind.
+        order = np.argsort(-vertices[self._triangles, 2].sum(1), kind="stable")
+        frame = self._background.copy()
+        depth = np.full(frame.shape[:2], np.inf, np.float32)
+        draw_textured(
+            frame, depth, vertices, self._texture, self._opaque, self._triangles[order],
+            self.person,
+        )  # fmt: skip
+        return frame, depth, vertices
+
+    def soften_steps(self, frame, face: np.ndarray, triangles: np.ndarray, around) -> None:
+        """Smooth the edges where the face covers what surrounds it.
+
+        Args:
+            frame: uint8 ``[H, W, 3]``, changed.
+            face: float32 ``[M, 3]`` with its
+            triangles: int32 ``[F, 3]``.
+            around: float32 ``[N, 3]``: the vertices that :meth:`render` returned.
+        """
+        # The z-buffer ends where hair becomes transparent; these are the surfaces themselves.
+        box = face[self._rim, :2]
+        limit = np.array(frame.shape[1::-1])
+        low = np.clip(np.floor(box.min(0)).astype(int) - 4, 0, limit)
+        high = np.clip(np.ceil(box.max(0)).astype(int) + 5, 0, limit)
+        if (high <= low).any():
+            return
+        depth = np.full((high - low)[::-1], np.inf, np.float32)
+        offset = np.array([*low, 0], np.float32)
+        draw_depth(depth, around - offset, self._beside)
+        draw_depth(depth, face - offset, triangles)
+        region = frame[low[1] : high[1], low[0] : high[0]]
+        soften_steps(region, region.copy(), depth, np.float32(self._step))
 
 
-def _head_depth(portrait: Portrait, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Depth of the head at grid points, continued outside of it, and their distance to it."""
+def _surroundings(rim: np.ndarray, width: int, height: int):
+    """Points around a closed outline, their places in the picture, and triangles between.
+
+    Returns:
+        ``(points [N, 2], of which the first are the rim; triangles [F, 3], clockwise)``.
+    """
+    cell = max(height, width) / _CELLS
+    axes = []
+    for length in (width, height):
+        count = int(np.ceil(length / cell))
+        axes.append(np.linspace(0, length - 1, count + 1))
+    grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    polygon = rim.astype(np.float32)
+    outside = np.array([cv2.pointPolygonTest(polygon, (float(x), float(y)), True) for x, y in grid])
+    points = np.concatenate([rim, grid[outside < -0.45 * cell]])
+    triangles = Delaunay(points).simplices
+    middle = points[triangles].mean(1)
+    own = (triangles < len(rim)).sum(1)
+    inside = np.array([
+        count > 1 and cv2.pointPolygonTest(polygon, (float(x), float(y)), False) > 0
+        for count, (x, y) in zip(own, middle, strict=True)
+    ])  # fmt: skip
+    triangles = triangles[~inside]
+    a, b, c = (points[triangles[:, i]] for i in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    triangles[area < 0] = triangles[area < 0][:, ::-1]
+    return points, triangles
+
+
+def _visible(alpha: np.ndarray, points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """bool ``[F]``: triangles in whose neighbourhood the person is not wholly transparent."""
+    height, width = alpha.shape
+    cell = max(height, width) / _CELLS
+    size = 2 * int(np.ceil(cell)) + 1
+    wide = cv2.dilate(alpha, np.ones((size, size), np.uint8))
+    at = np.round(points[triangles].mean(1)).astype(int)
+    return wide[at[:, 1].clip(0, height - 1), at[:, 0].clip(0, width - 1)] > 2
+
+
+def _sample(field: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A field ``[H, W]`` at pixels ``[N, 2]``, continued over its border."""
+    at = points.astype(np.float32)
+    out = cv2.remap(
+        field.astype(np.float32), at[:, None, 0], at[:, None, 1], cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    return out[:, 0].astype(np.float64)
+
+
+def _head_depth(portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
+    """Depth of the fitted head, continued outside of it, and the distance to it: ``[H, W]``."""
     model = FaceModel.load()
     head = model.vertices + np.tensordot(portrait.identity, model.identity, 1)
     points = portrait.pose.project(head)
@@ -103,47 +199,37 @@ def _head_depth(portrait: Portrait, grid: np.ndarray) -> tuple[np.ndarray, np.nd
     skin = ~model.in_region("inner_mouth", "tongue", "teeth_upper", "teeth_lower", "neck",
                             "gum_upper", "gum_lower")  # fmt: skip
     triangles = model.triangles[skin[model.triangles].all(1)]
-    factor = 0.25
-    small = points * factor
-    rows, columns = int(height * factor), int(width * factor)
-    _, _, depth = rasterize(small.astype(np.float32), triangles, rows, columns)
+    factor = 128 / max(height, width)
+    rows, columns = round(height * factor), round(width * factor)
+    _, _, depth = rasterize((points * factor).astype(np.float32), triangles, rows, columns)
     inside = np.isfinite(depth)
     distance, labels = cv2.distanceTransformWithLabels(
         (~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros(labels.max() + 1, np.float32)
     nearest[labels[inside]] = depth[inside]
-    # Beyond the silhouette things lie at its depth (hair, ears), smoothly.
-    filled = np.where(inside, depth, nearest[labels]) / factor
-    filled = cv2.GaussianBlur(filled, (0, 0), 0.04 * portrait.pose.scale * factor + 1)
-    at = (grid * factor).astype(np.float32)
-    x, y = at[:, 0].clip(0, columns - 1), at[:, 1].clip(0, rows - 1)
-    sample = [
-        cv2.remap(field, x[:, None], y[:, None], cv2.INTER_LINEAR)[:, 0]
-        for field in (filled, (distance / factor).astype(np.float32))
-    ]
-    return sample[0].astype(np.float64), sample[1].astype(np.float64)
+    # Beyond the silhouette things begin at its depth and lie farther back (hair, neck), smoothly.
+    filled = np.where(inside, depth, nearest[labels])
+    unit = portrait.pose.scale * factor
+    back = portrait.pose.shift[2] * factor
+    below, _ = bust_coordinates(portrait, (columns, rows), factor)
+    back -= np.where(below > -0.1, _THROAT * unit, 0)
+    filled += np.clip(back - filled, 0, None) * _ease(distance / (_RECEDE * unit))
+    filled = cv2.GaussianBlur(filled, (0, 0), 0.04 * portrait.pose.scale * factor + 0.5)
+    fields = (np.float32(filled / factor), np.float32(distance / factor))
+    return tuple(cv2.resize(field, (width, height)) for field in fields)
 
 
-def _follow(portrait: Portrait, grid: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """How much of the head's movement each point shares, 0..1."""
-    far = np.clip((distance - _HAIR_REACH) / _FALL_OFF, 0, 1)
-    follow = 1 - far * far * (3 - 2 * far)
-    # Below the chin is a neck on shoulders: less and less follows, and never nothing at once.
-    down = portrait.pose.rotation[:, 1]
-    chin = portrait.landmarks[152, :2]
-    below = (grid - chin) @ down[:2] / portrait.pose.scale
-    neck = np.clip(1 - below / 0.9, 0, 1)
-    neck = _SHOULDERS + (1 - _SHOULDERS) * neck * neck * (3 - 2 * neck)
-    reach = np.clip(1.5 - below / 1.6, 0, 1)
-    body = np.where(below > 0, neck * reach, 1.0)
-    # A body is wider than a head: under the chin the sides fall off later.
-    wide = np.clip(below / 0.8, 0, 1)
-    side = np.abs((grid - chin) @ portrait.pose.rotation[:2, 0]) / portrait.pose.scale
-    torso = np.clip(1.6 - side, 0, 1) * wide
-    follow = np.maximum(follow * body, torso * np.where(below > 0, neck, 0) * reach)
-    # The picture's border stays, or its edge would smear.
-    height, width = portrait.image.shape[:2]
-    margins = (grid[:, 0], grid[:, 1], width - 1 - grid[:, 0], height - 1 - grid[:, 1])
-    edge = np.minimum.reduce(margins) / (0.06 * max(height, width))
-    return follow * np.clip(edge, 0, 1)
+def _follow(portrait: Portrait, distance: np.ndarray) -> np.ndarray:
+    """How much of the head's movement each pixel shares: float32 ``[H, W]``, 0..1."""
+    height, width = distance.shape
+    far = (distance / portrait.pose.scale - _HAIR_NEAR) / (_HAIR_FAR - _HAIR_NEAR)
+    below, aside = bust_coordinates(portrait, (width, height), 1.0)
+    reach = _SHOULDER + (_NECK - _SHOULDER) * _ease(2 - np.abs(aside) / 0.3)
+    return (_ease(1 - far) * _ease(1 - below / reach)).astype(np.float32)
+
+
+def _ease(x: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, and smooth between."""
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)

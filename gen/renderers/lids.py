@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from gen.renderers.kernels import draw_textured
 from gen.renderers.lashes import Lashes
 from gen.renderers.topology import Topology
+from recognizer.raster import draw_textured
 
 #: Lashes and make-up reach this far above the margin, in eye apertures, but not into the brow.
 _LASHES, _BROW_SHARE = 1.2, 0.75

@@ -7,15 +7,16 @@ import numpy as np
 from gen.renderers.backdrop import Backdrop
 from gen.renderers.camera import HeadCamera
 from gen.renderers.eyes import Eye
-from gen.renderers.kernels import blend, draw_textured
+from gen.renderers.kernels import blend
 from gen.renderers.lids import Lid
 from gen.renderers.lips import Lips
 from gen.renderers.mouth import Mouth
 from gen.renderers.portrait import Portrait
 from gen.renderers.topology import face_topology
-from recognizer.face_model import FACE_OVAL, FaceModel
+from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX
 from recognizer.motion import rotation_matrix
+from recognizer.raster import draw_textured
 
 _FRINGE = 1.3  # pixels over which a lip's or a lid's edge fades
 #: Degrees and face widths beyond which a photograph shows nothing of a face.
@@ -53,7 +54,7 @@ class MeshRenderer:
         for lid, blink in zip(self._lids, _BLINK, strict=True):
             basis[blink][lid.members] = 0  # the lids close by their own rule
         self._basis = basis
-        self._backdrop = Backdrop(portrait, self._camera)
+        self._backdrop = Backdrop(portrait, self._camera, topology)
         self._eyes = [Eye(portrait, self._camera, side) for side in (0, 1)]
         self._mouth = Mouth(portrait, self._camera)
         self._chains = (
@@ -62,10 +63,6 @@ class MeshRenderer:
         self._triangles, self._uv, self._alpha = self._with_fringe()
         self._rest_gap = self._gap(self._rest)
         self._down = np.array([*(self._head[:2, 1] / np.linalg.norm(self._head[:2, 1])), 0.0])
-        # Which of the outer triangles turn away decides where the backdrop takes over.
-        self._outer = np.flatnonzero(topology.alpha < 1)
-        near = np.isin(topology.triangles, self._outer).any(1)
-        self._outer_triangles = topology.triangles[near]
 
     def render(self, blendshapes: np.ndarray, pose: np.ndarray) -> np.ndarray:
         """One frame uint8 ``[H, W, 3]``; see :class:`gen.renderers.base.Renderer`."""
@@ -82,13 +79,12 @@ class MeshRenderer:
         self._lips.settle(space, wanted)
         points = self._camera.project(self._camera.move(space, rotation, translation))
 
-        frame = self._backdrop.render(rotation, translation, points[list(FACE_OVAL), :2])
+        frame, depth, around = self._backdrop.render(rotation, translation, points)
         for eye in self._eyes:
             eye.draw(frame, delta, rotation, translation)
         opening = self._gap(points)
         change = abs(opening - self._rest_gap) / (0.012 * self._scale)
         opacity = float(np.clip(change, 0, 1))
-        depth = np.full(frame.shape[:2], np.inf, np.float32)
         upper, lower = points[self._topology.upper_lip], points[self._topology.lower_lip]
         vertices = self._extend(points)
         if opacity < 1:  # lips (nearly) as in the portrait: its own pixels between them
@@ -98,25 +94,12 @@ class MeshRenderer:
             )  # fmt: skip
         if opacity > 0:
             self._mouth.draw(frame, upper, lower, wanted, rotation, translation, opacity)
-        alpha = self._alpha * self._facing(vertices)
-        draw_textured(frame, depth, vertices, self._uv, alpha, self._triangles, self._image)
+        person = self._backdrop.person
+        draw_textured(frame, depth, vertices, self._uv, self._alpha, self._triangles, person)
         for lid, travel in zip(self._lids, travels, strict=True):
             lid.draw(frame, depth, vertices, travel)
+        self._backdrop.soften_steps(frame, vertices, self._topology.triangles, around)
         return frame
-
-    def _facing(self, vertices: np.ndarray) -> np.ndarray:
-        """float32 ``[N]``: 1, falling to 0 where the outline's skin is seen edge-on."""
-        a, b, c = (vertices[self._outer_triangles[:, i]] for i in range(3))
-        normal = np.cross(b - a, c - a)
-        total = np.zeros((len(vertices), 3), np.float32)
-        for i in range(3):
-            np.add.at(total, self._outer_triangles[:, i], normal)
-        toward = total[self._outer, 2] / np.maximum(
-            np.linalg.norm(total[self._outer], axis=1), 1e-6
-        )
-        facing = np.ones(len(vertices), np.float32)
-        facing[self._outer] = np.clip((toward - 0.05) / 0.25, 0, 1)
-        return facing
 
     def _gap(self, points: np.ndarray) -> float:
         middle = len(self._topology.upper_lip) // 2
@@ -129,7 +112,7 @@ class MeshRenderer:
         """Triangles, texture places and opacity with a soft rim added along lips and lids."""
         count = len(self._rest)
         triangles, uv = [self._topology.triangles], [self._rest[:, :2]]
-        alpha = [self._topology.alpha]
+        alpha = [np.ones(count, np.float32)]
         for chain in self._chains:
             rim = np.arange(len(chain)) + count
             count += len(chain)

@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 
 from gen.renderers.camera import HeadCamera
-from gen.renderers.kernels import draw_coloured
 from gen.renderers.portrait import Portrait
 from recognizer.face_model import FaceModel
-from recognizer.raster import vertex_normals
+from recognizer.raster import draw_coloured, vertex_normals
 
 _SAMPLES = 2  # a side, within a pixel
 _PARTS = ("teeth_upper", "gum_upper", "teeth_lower", "gum_lower", "tongue")

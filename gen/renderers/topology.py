@@ -53,6 +53,7 @@ class Topology:
         upper_lip, lower_lip: inner-lip chains from the image's left corner to its right one.
         upper_lid, lower_lid: per eye, from the outer to the inner corner.
         seam: int32 ``[F', 3]``: triangles between the inner lips.
+        outline: vertices around the face, in order.
     """
 
     refine: sparse.csr_matrix
@@ -63,6 +64,7 @@ class Topology:
     upper_lid: tuple[np.ndarray, np.ndarray]
     lower_lid: tuple[np.ndarray, np.ndarray]
     seam: np.ndarray
+    outline: np.ndarray
 
 
 @functools.cache
@@ -102,6 +104,7 @@ def face_topology(levels: int = 2) -> Topology:
         upper_lid=(chains[4], chains[5]),
         lower_lid=(chains[6], chains[7]),
         seam=_bridge(chains[0], chains[1]),
+        outline=chains[8][:-1],
     )
 
 

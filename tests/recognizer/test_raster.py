@@ -1,9 +1,17 @@
-"""The rasteriser against a loop over every pixel and triangle, in double precision."""
+"""The rasterisers against a loop over every pixel and triangle, and against plane geometry."""
 
+import cv2
 import numpy as np
 import pytest
 
-from recognizer.raster import rasterize, vertex_normals
+from recognizer.raster import (
+    draw_coloured,
+    draw_depth,
+    draw_textured,
+    rasterize,
+    soften_steps,
+    vertex_normals,
+)
 
 
 def reference(vertices, triangles, height, width):
@@ -91,3 +99,109 @@ def test_normals_of_a_sphere_point_outwards():
     normals = vertex_normals(points, hull)
     assert np.linalg.norm(normals, axis=1) == pytest.approx(1)
     assert (normals * points).sum(1).min() > 0.95
+
+
+def patchwork(rng, height, width):
+    """Random triangles that cover a rectangle once, with its corners and borders."""
+    from scipy.spatial import Delaunay
+
+    inner = rng.uniform(0, 1, (60, 2)) * [width - 1, height - 1]
+    sides = [(x, y) for x in (0, width - 1) for y in np.linspace(0, height - 1, 5)]
+    sides += [(x, y) for y in (0, height - 1) for x in np.linspace(0, width - 1, 6)[1:-1]]
+    points = np.concatenate([inner, np.array(sides, float)])
+    triangles = Delaunay(points).simplices.astype(np.int32)
+    a, b, c = (points[triangles[:, i]] for i in range(3))
+    turned = np.linalg.det(np.stack([b - a, c - a], axis=1)) < 0
+    triangles[turned] = triangles[turned][:, ::-1]
+    return np.column_stack([points, np.full(len(points), 5.0)]).astype(np.float32), triangles
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_transparent_neighbours_cover_each_pixel_once(seed):
+    vertices, triangles = patchwork(np.random.default_rng(seed), 40, 56)
+    white = np.full((40, 56, 4), (100, 100, 100, 128), np.uint8)
+    frame = np.full((40, 56, 3), 200, np.uint8)
+    depth = np.full((40, 56), np.inf, np.float32)
+    alpha = np.full(len(vertices), 0.8, np.float32)
+    draw_textured(frame, depth, vertices, vertices[:, :2].copy(), alpha, triangles, white)
+    expected = 0.8 * 100 + (1 - 0.8 * 128 / 255) * 200
+    inner = frame[:-1, :-1].astype(float)
+    assert (np.abs(inner - expected) < 1).mean() > 0.999
+    assert np.isinf(depth).all()  # nothing was more than half opaque
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_turned_plane_is_an_affine_warp(channels):
+    """A textured plane, turned in space under a parallel camera, against OpenCV."""
+    rng = np.random.default_rng(3)
+    texture = cv2.GaussianBlur(rng.integers(0, 256, (80, 80, channels)).astype(np.uint8), (0, 0), 2)
+    if channels == 4:
+        texture[..., 3] = 255
+    flat, triangles = patchwork(rng, 80, 80)
+    angle = np.deg2rad(25)
+    turn = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
+    turn = turn @ cv2.Rodrigues(np.array([0, 0, 0.3]))[0]
+    centre = np.array([39.5, 39.5, 5])
+    vertices = ((flat - centre) @ turn.T + centre).astype(np.float32)
+    frame = np.zeros((80, 80, 3), np.uint8)
+    depth = np.full((80, 80), np.inf, np.float32)
+    draw_textured(frame, depth, vertices, flat[:, :2].copy(), np.ones(len(flat), np.float32),
+                  triangles, texture)  # fmt: skip
+    affine = np.column_stack([turn[:2, :2], centre[:2] - turn[:2, :2] @ centre[:2]])
+    expected = cv2.warpAffine(texture[..., :3], affine, (80, 80), flags=cv2.INTER_LINEAR)
+    drawn = np.isfinite(depth)
+    inside = cv2.erode(drawn.astype(np.uint8), np.ones((5, 5))) > 0
+    assert inside.mean() > 0.5
+    assert np.abs(frame[inside].astype(int) - expected[inside]).max() <= 3
+    # The plane's own depth, and the same from the depth pass alone.
+    ys, xs = np.nonzero(inside)
+    normal = turn[:, 2]
+    z = centre[2] - ((xs - 39.5) * normal[0] + (ys - 39.5) * normal[1]) / normal[2]
+    assert depth[inside] == pytest.approx(z, abs=1e-3)
+    alone = np.full((80, 80), np.inf, np.float32)
+    draw_depth(alone, vertices, triangles)
+    assert alone[inside] == pytest.approx(z, abs=1e-3)
+
+
+def test_what_is_turned_away_or_hidden_is_not_drawn():
+    vertices = np.array([[0, 0, 5], [30, 0, 5], [0, 30, 5]], np.float32)
+    texture = np.full((30, 30, 3), 90, np.uint8)
+    one = np.ones(3, np.float32)
+    for order, nearest, drawn in (
+        ([0, 1, 2], 9, True),
+        ([0, 1, 2], 2, False),
+        ([0, 2, 1], 9, False),
+    ):
+        frame = np.zeros((20, 20, 3), np.uint8)
+        depth = np.full((20, 20), nearest, np.float32)
+        draw_textured(frame, depth, vertices, vertices[:, :2].copy(), one,
+                      np.array([order], np.int32), texture)  # fmt: skip
+        assert (frame[3, 3] == 90).all() == drawn
+        assert (depth[3, 3] == 5) == drawn
+
+
+def test_colours_are_interpolated_from_both_sides():
+    vertices = np.array([[0, 0, 1], [20, 0, 1], [0, 20, 1]], np.float32)
+    colours = np.array([[0, 0, 50], [200, 0, 50], [0, 100, 50]], np.float32)
+    for order in ([0, 1, 2], [0, 2, 1]):
+        frame = np.zeros((12, 12, 3), np.float32)
+        depth = np.full((12, 12), np.inf, np.float32)
+        draw_coloured(frame, depth, vertices, colours, np.array([order], np.int32))
+        assert frame[4, 6] == pytest.approx([60, 20, 50], abs=1e-3)
+
+
+def test_only_steps_of_depth_are_softened():
+    frame = np.zeros((9, 12, 3), np.uint8)
+    frame[:, 6:] = 160
+    depth = np.full((9, 12), 10, np.float32)
+    soft = frame.copy()
+    soften_steps(soft, frame, depth, np.float32(1))
+    assert np.array_equal(soft, frame)
+    depth[:, 6:] = np.inf  # the end of all surfaces is no step
+    soften_steps(soft, frame, depth, np.float32(1))
+    assert np.array_equal(soft, frame)
+    depth[:, 6:] = 20
+    soften_steps(soft, frame, depth, np.float32(1))
+    assert soft[4, 4:8, 0].tolist() == [0, 40, 120, 160]

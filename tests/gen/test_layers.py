@@ -1,0 +1,98 @@
+"""The person before the background: the split adds up, and what stands still stands still."""
+
+import numpy as np
+import pytest
+
+from gen.renderers.matte import fill, person_matte, split_layers
+
+REST = np.zeros(6)
+TURNS = [(0, 20, 0), (0, -20, 0), (15, 0, 0), (-15, 0, 0), (0, 0, 15), (0, 0, -15)]
+
+
+@pytest.fixture(scope="module")
+def layers(portrait):
+    return split_layers(portrait, np.ones(portrait.image.shape[:2], np.float32))
+
+
+@pytest.fixture(scope="module")
+def far(portrait):
+    """bool: pixels more than 0.7 face widths from the face, above the shoulders."""
+    height, width = portrait.image.shape[:2]
+    ys, xs = np.mgrid[:height, :width]
+    (x0, y0), (x1, y1) = portrait.landmarks[:, :2].min(0), portrait.landmarks[:, :2].max(0)
+    beside = np.maximum(np.maximum(x0 - xs, xs - x1), np.maximum(y0 - ys, ys - y1))
+    return (beside > 0.7 * portrait.pose.scale) & (ys < y1)
+
+
+def test_the_layers_add_up_to_the_portrait(layers, portrait):
+    person, background = layers.person.astype(float), layers.background
+    again = person[..., :3] + (1 - person[..., 3:] / 255) * background
+    assert np.abs(again - portrait.image).max() <= 1
+
+
+def test_the_person_is_opaque_and_the_background_is_not(layers, portrait, far):
+    opacity = layers.person[..., 3]
+    x, y = np.round(portrait.landmarks[[1, 10, 50, 280, 152], :2]).astype(int).T
+    assert opacity[y, x].min() == 255
+    assert far.mean() > 0.02
+    assert opacity[far].mean() < 5
+    assert np.array_equal(layers.background[far], portrait.image[far])
+
+
+def test_the_matte_finds_the_hair(portrait):
+    """The packaged portrait has dark hair before a light wall."""
+    matte = person_matte(portrait)
+    x, top = portrait.landmarks[10, :2]
+    column = slice(int(x) - 3, int(x) + 4)
+    dark = portrait.image[: int(top), column].mean((1, 2)) < 90
+    hair = np.flatnonzero(dark)
+    assert len(hair) > 0.1 * portrait.pose.scale
+    assert matte[hair, column].mean() > 0.9
+    assert matte[: hair[0] - 4, column].mean() < 0.1
+
+
+@pytest.mark.parametrize("angles", TURNS, ids=str)
+def test_pixels_far_from_the_head_never_change(renderer, portrait, far, angles):
+    wanted = portrait.expression.copy()
+    wanted[:20] = 0.5
+    frame = renderer.render(wanted, np.array([*angles, 0.1, -0.05, 0], float))
+    assert np.array_equal(frame[far], portrait.image[far])
+    # The picture's last rows are shoulders: they do not swim.
+    assert np.abs(frame[-12:].astype(int) - portrait.image[-12:]).mean() < 0.5
+
+
+def test_at_rest_the_frame_is_the_portrait(renderer, portrait):
+    frame = renderer.render(portrait.expression, REST)
+    change = np.abs(frame.astype(int) - portrait.image).max(-1)
+    assert np.percentile(change, 99) <= 1
+    assert change.mean() < 0.2
+
+
+def test_a_shift_of_the_head_is_a_shift_of_its_pixels(renderer, portrait):
+    """A tenth of a face width sideways: the hair moves with the face, by the same."""
+    step = round(0.1 * portrait.pose.scale)
+    pose = np.array([0, 0, 0, step / portrait.pose.scale, 0, 0])
+    frame = renderer.render(portrait.expression, pose).astype(int)
+    x0, x1 = portrait.landmarks[[234, 454], 0].astype(int)
+    top = int(portrait.landmarks[10, 1])
+    rows = slice(top - round(0.2 * portrait.pose.scale), top + round(0.2 * portrait.pose.scale))
+    moved = np.abs(frame[rows, x0 + step : x1 + step] - portrait.image[rows, x0:x1])
+    still = np.abs(frame[rows, x0:x1] - portrait.image[rows, x0:x1])
+    assert moved.mean() < 0.4 * still.mean()
+    assert np.median(moved) <= 2
+
+
+def test_fill_continues_a_gradient():
+    ys, xs = np.mgrid[:96, :96]
+    ramp = np.stack([40 + xs, 200 - ys, np.full_like(xs, 90)], axis=-1).astype(np.uint8)
+    known = np.hypot(xs - 48, ys - 48) > 18
+    holed = np.where(known[..., None], ramp, 0).astype(np.uint8)
+    filled = fill(holed, known)
+    assert np.array_equal(filled[known], ramp[known])
+    assert np.abs(filled - ramp)[~known].mean() < 5
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_fill_with_all_or_nothing_known(value):
+    image = np.random.default_rng(0).integers(0, 256, (32, 40, 3)).astype(np.uint8)
+    assert np.array_equal(fill(image, np.full((32, 40), value)), image)
