@@ -88,9 +88,10 @@ def relative_motion(driver: Driver) -> tuple[MotionTrack, np.ndarray]:
 def relative_pose(pose: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Measured head poses as seen from one of them.
 
-    Rotations are composed, not subtracted: ``R_t R_0ᵀ``. A measured z stands for the change of
-    size that weak perspective sees, and x and y are where the head lands in the picture; before a
-    pinhole camera a head farther away has to shift more to land there.
+    Rotations are composed, not subtracted: ``R_t R_0ᵀ``. They are measured along the line from the
+    camera to the head, where x and y are what the head covers of the picture and z is a change of
+    size; a renderer's camera stands still, so a head beside its axis shows it another side: that is
+    taken back.
 
     Args:
         pose: ``[T, 6]`` degrees and face widths, as measured.
@@ -100,10 +101,21 @@ def relative_pose(pose: np.ndarray, reference: np.ndarray) -> np.ndarray:
         float32 ``[T, 6]`` for a renderer; zero where ``pose`` is ``reference``.
     """
     pose, reference = np.asarray(pose, np.float64), np.asarray(reference, np.float64)
-    turned = rotation_matrix(pose[:, :3]) @ rotation_matrix(reference[:3]).T
     # Sizes relative to the reference: median size / size is z / distance + 1.
     near = reference[5] / CAMERA_DISTANCE + 1
     farther = (pose[:, 5:] / CAMERA_DISTANCE + 1) / near
     across = (pose[:, 3:5] - reference[3:5]) * near * farther
-    depth = CAMERA_DISTANCE * (farther - 1)
-    return np.concatenate([euler_angles(turned), across, depth], axis=1).astype(np.float32)
+    place = np.concatenate([across, CAMERA_DISTANCE * (farther - 1)], axis=1)
+    turned = rotation_matrix(pose[:, :3]) @ rotation_matrix(reference[:3]).T
+    angles = euler_angles(_towards(place + np.array([0, 0, CAMERA_DISTANCE])) @ turned)
+    return np.concatenate([angles, place], axis=1).astype(np.float32)
+
+
+def _towards(places: np.ndarray) -> np.ndarray:
+    """The smallest rotations ``[T, 3, 3]`` that carry the camera's axis onto places ``[T, 3]``."""
+    from scipy.spatial.transform import Rotation
+
+    away = places / np.linalg.norm(places, axis=1, keepdims=True)
+    axis = np.stack([-away[:, 1], away[:, 0], np.zeros(len(away))], axis=1)  # z cross away
+    sine = np.linalg.norm(axis, axis=1, keepdims=True)
+    return Rotation.from_rotvec(axis * np.arcsin(sine) / np.maximum(sine, 1e-12)).as_matrix()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -10,6 +10,8 @@ from numba import njit
 from recognizer.face_model import BROWS, FACE_OVAL, IRIS, LIPS, LOWER_LID, UPPER_LID, FaceModel
 from recognizer.facs import ARKIT_NAMES
 
+#: Distance of the assumed camera in face widths: what perspective, and a change of size, mean.
+CAMERA_DISTANCE = 6.0
 #: MediaPipe's depth is guessed by a network, its x and y are seen.
 _DEPTH_WEIGHT = 0.3
 #: How far (in units of a coefficient) the landmarks may pull each kind of coefficient from
@@ -21,6 +23,8 @@ _TRUST = {
 }  # fmt: skip
 _NOISE = 0.006
 _IDENTITY_WEIGHT = 0.012
+#: Each round brings the perspective a tenth nearer to what it is.
+_PERSPECTIVE_ROUNDS = 3
 _RIGID = (1, 4, 5, 6, 8, 9, 10, 33, 133, 168, 195, 197, 263, 362, 98, 327, 127, 356, 234, 454, 151)
 
 
@@ -44,25 +48,38 @@ def _landmark_weights() -> np.ndarray:
 
 @dataclass
 class Pose:
-    """Weak-perspective camera: ``pixels = scale * rotation @ point + shift``.
+    """A camera that looks at the head: ``q = scale * rotation @ point``, ``pixels = q / (1 + depth)
+    + shift`` with ``depth = q_z / (distance * scale)``.
+
+    The origin (the head's pivot) projects one to one; what is nearer looks larger.
 
     Attributes:
-        scale: pixels per face width.
-        rotation: ``[3, 3]``.
+        scale: pixels per face width at the pivot.
+        rotation: ``[3, 3]``, as seen along the line from the camera to the head.
         shift: ``[3]`` in pixels: where the model's origin lands.
+        distance: of the camera in face widths; infinite for weak perspective.
     """
 
     scale: float
     rotation: np.ndarray
     shift: np.ndarray
+    distance: float = CAMERA_DISTANCE
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Model points ``[..., 3]`` → pixels (z in pixels too)."""
-        return self.scale * points @ self.rotation.T + self.shift
+        """Model points ``[..., 3]`` → pixels (z in pixels too, not foreshortened)."""
+        turned = self.scale * points @ self.rotation.T
+        return turned / self._nearness(turned[..., 2]) + self.shift
 
     def unproject(self, pixels: np.ndarray) -> np.ndarray:
         """The inverse of :meth:`project`."""
-        return (pixels - self.shift) @ self.rotation / self.scale
+        seen = pixels - self.shift
+        return seen * self._nearness(seen[..., 2]) @ self.rotation / self.scale
+
+    def _nearness(self, depth: np.ndarray) -> np.ndarray:
+        """What x, y and z ``[..., 3]`` at a depth in pixels ``[...]`` are divided by."""
+        nearness = np.ones((*depth.shape, 3))
+        nearness[..., :2] += (depth / (self.distance * self.scale))[..., None]
+        return nearness
 
 
 def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Pose:
@@ -74,7 +91,7 @@ def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> P
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     rotation = (u * sign) @ vt
     scale = float((s * sign).sum() / (weights @ (a**2).sum(1)))
-    return Pose(scale, rotation, mean_target - scale * rotation @ mean_source)
+    return Pose(scale, rotation, mean_target - scale * rotation @ mean_source, np.inf)
 
 
 @njit(cache=True, nogil=True)
@@ -206,7 +223,16 @@ class FaceFitter:
 
     def pose_of(self, face: np.ndarray, points: np.ndarray) -> Pose:
         """The camera that carries a face ``[478, 3]`` onto landmarks in pixels, by its bones."""
-        return similarity(face, points, self._rigid_weights)
+        pose = similarity(face, points, self._rigid_weights)
+        for _ in range(_PERSPECTIVE_ROUNDS):
+            # Undo the perspective by the depth of the model: MediaPipe's own is a guess.
+            turned = pose.scale * face @ pose.rotation.T
+            nearness = 1 + turned[:, 2:] / (CAMERA_DISTANCE * pose.scale)
+            flat = np.concatenate(
+                [(points - pose.shift)[:, :2] * nearness + pose.shift[:2], points[:, 2:]], axis=1
+            )
+            pose = similarity(face, flat, self._rigid_weights)
+        return replace(pose, distance=CAMERA_DISTANCE)
 
     def face(self, coefficients: np.ndarray) -> np.ndarray:
         """The person's points ``[478, 3]`` with an expression, in face widths."""

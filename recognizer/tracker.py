@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recognizer.facs import ARKIT_INDEX
-from recognizer.fitting import FaceFitter, Pose
+from recognizer.fitting import CAMERA_DISTANCE, FaceFitter, Pose
 from recognizer.landmarks import FaceLandmarker, FaceLandmarks
 from recognizer.motion import MotionTrack, euler_angles
 
-#: Distance of the assumed camera in face widths: what a change of size means in depth.
-CAMERA_DISTANCE = 6.0
 _IDENTITY_FRAMES = 120
 _MAX_SIDE = 1280
+#: The detector sees 128 pixels a side and places small faces badly: below this share of the
+#: picture's longer side a face is looked at again in a part of the picture around it. Measured at
+#: a share of 0.14: lips 3.4 % of face height off, and three times the jitter.
+_SMALL = 0.3
+#: Side of that part in face sizes.
+_AROUND = 2.6
 #: A fit this far off (mean distance in face widths) is worth a confidence of 1/e.
 _RESIDUAL_SCALE = 0.03
 
@@ -93,7 +97,7 @@ class FaceTracker:
         """
         faces = self._detect_scaled(image)
         if faces:
-            return faces
+            return [self._looked_at(image, face) for face in faces]
         height, width = image.shape[:2]
         for parts in (2, 3, 5, 8):
             side = int(max(height, width) / parts * 1.5)
@@ -104,7 +108,8 @@ class FaceTracker:
                 for left in _starts(width, side, parts):
                     found += self._detect_part(image, left, top, side)
             if found:
-                return _distinct(sorted(found, key=lambda face: -face.size))[: self._max_faces]
+                found = _distinct(sorted(found, key=lambda face: -face.size))[: self._max_faces]
+                return [self._looked_at(image, face) for face in found]
         return []
 
     def _detect_part(self, image: np.ndarray, left: int, top: int, side: int):
@@ -114,16 +119,34 @@ class FaceTracker:
         return faces
 
     def _detect_again(self, image: np.ndarray, last: list[FaceLandmarks]) -> list[FaceLandmarks]:
-        """Faces of a video's next frame: those too small for the whole picture, where they were."""
-        faces = self._detect_scaled(image)
+        """Faces of a video's next frame: a single small one, or those too small for the whole
+        picture, where they were."""
+        if self._max_faces == 1 and _is_small(last[0], image):
+            faces = self._detect_around(image, last[0])
+            if faces:
+                return faces[:1]
+        faces = [self._looked_at(image, face) for face in self._detect_scaled(image)]
         if faces:
             return faces
         for face in last:
-            side = int(3 * face.size)
-            left, top = (int(max(0, v - face.size)) for v in face.box[:2])
-            if left < image.shape[1] and top < image.shape[0]:
-                faces += self._detect_part(image, left, top, side)
+            faces += self._detect_around(image, face)
         return _distinct(sorted(faces, key=lambda face: -face.size))[: self._max_faces]
+
+    def _looked_at(self, image: np.ndarray, face: FaceLandmarks) -> FaceLandmarks:
+        """A small face as the part of the picture around it shows it; any other as it is."""
+        if not _is_small(face, image):
+            return face
+        nearer = self._detect_around(image, face)
+        best = max(nearer, key=lambda one: _overlap(one, face), default=face)
+        return best if _overlap(best, face) > 0.3 else face
+
+    def _detect_around(self, image: np.ndarray, face: FaceLandmarks) -> list[FaceLandmarks]:
+        x0, y0, x1, y1 = face.box
+        side = _AROUND * face.size
+        left, top = (int(max(0, middle - side / 2)) for middle in ((x0 + x1) / 2, (y0 + y1) / 2))
+        if left >= image.shape[1] or top >= image.shape[0]:
+            return []
+        return self._detect_part(image, left, top, int(side))
 
     def _detect_scaled(self, image: np.ndarray) -> list[FaceLandmarks]:
         import cv2
@@ -175,6 +198,10 @@ def largest(tracks: list[FaceTrack]) -> FaceTrack:
     if not tracks:
         raise NoFaceError("no face was found")
     return max(tracks, key=lambda track: track.area * track.success.mean())
+
+
+def _is_small(face: FaceLandmarks, image: np.ndarray) -> bool:
+    return face.size < _SMALL * max(image.shape[:2])
 
 
 def _starts(length: int, side: int, parts: int) -> list[int]:
@@ -260,7 +287,7 @@ def fit_motion(
     shift = np.array([pose.shift for pose in poses])
     angles = euler_angles(np.array([pose.rotation for pose in poses]))
     middle = np.median(scale)
-    # Weak perspective: the depth of the origin shows as a change of scale.
+    # The depth of the origin shows as a change of scale.
     place = (shift - shift.mean(0)) / middle
     place[:, 2] = CAMERA_DISTANCE * (middle / scale - 1)
     residual = np.array(

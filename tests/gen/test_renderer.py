@@ -90,7 +90,7 @@ def test_teeth_or_cavity_show_between_parted_lips(renderer, portrait):
     """The mouth is not filled with stretched lip."""
     frame = shown(renderer, jawOpen=0.7).astype(float)
     x, y = portrait.landmarks[[13, 14], :2].mean(0)
-    patch = frame[int(y) : int(y) + 8, int(x) - 3 : int(x) + 4].reshape(-1, 3)
+    patch = frame[int(y) + 4 : int(y) + 12, int(x) - 3 : int(x) + 4].reshape(-1, 3)
     skin = portrait.image.astype(float)[tuple(np.round(portrait.landmarks[50, 1::-1]).astype(int))]
     assert patch.mean(0).sum() < 0.7 * skin.sum()
 

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from recognizer.facs import ARKIT_INDEX
 from recognizer.motion import MotionTrack
@@ -184,3 +185,23 @@ def test_gaze_signs(coefficients):
     assert gaze(eyeLookDownLeft=0.4, eyeLookDownRight=0.4) == pytest.approx([0, 10])
     assert gaze(eyeLookUpLeft=0.4, eyeLookUpRight=0.4) == pytest.approx([0, -10])
     assert gaze() == pytest.approx([0, 0])
+
+
+def test_a_small_face_is_read_as_well_as_a_large_one(picture):
+    """The detector alone would be some 2 % of the face's height off."""
+    wide = Image.new("RGB", (1280, 720), (120, 130, 140))
+    side = 260
+    small = Image.fromarray(picture).convert("RGB").resize((side, side))
+    with FaceTracker() as tracker:
+        whole = tracker.detect(np.asarray(small.resize((768, 768))))[0].points[:, :2] * side / 768
+        frames = []
+        for left, top in ((700, 90), (710, 95), (722, 98)):
+            canvas = wide.copy()
+            canvas.paste(small, (left, top))
+            frames.append(np.asarray(canvas))
+        places = np.array([(700, 90), (710, 95), (722, 98)])
+        (track,) = tracker.video(frames, 25)
+        alone = tracker.detect(frames[0])[0].points[:, :2] - places[0]
+    height = np.linalg.norm(whole[10] - whole[152])
+    for points in (alone, *(track.points[:, :, :2] - places[:, None])):
+        assert np.linalg.norm(points - whole, axis=1).mean() < 0.015 * height
