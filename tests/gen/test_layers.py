@@ -16,12 +16,12 @@ def layers(portrait):
 
 @pytest.fixture(scope="module")
 def far(portrait):
-    """bool: pixels more than 0.7 face widths from the face, above the shoulders."""
+    """bool: pixels more than 0.75 face widths from the face, above the shoulders."""
     height, width = portrait.image.shape[:2]
     ys, xs = np.mgrid[:height, :width]
     (x0, y0), (x1, y1) = portrait.landmarks[:, :2].min(0), portrait.landmarks[:, :2].max(0)
     beside = np.maximum(np.maximum(x0 - xs, xs - x1), np.maximum(y0 - ys, ys - y1))
-    return (beside > 0.7 * portrait.pose.scale) & (ys < y1)
+    return (beside > 0.75 * portrait.pose.scale) & (ys < y1)
 
 
 def test_the_layers_add_up_to_the_portrait(layers, portrait):
