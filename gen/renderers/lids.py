@@ -7,6 +7,7 @@ import numpy as np
 
 from gen.renderers.lashes import Lashes
 from gen.renderers.topology import Topology
+from recognizer.facs import ARKIT_INDEX
 from recognizer.raster import draw_textured
 
 #: Lashes and make-up reach this far above the margin, in eye apertures, but not into the brow.
@@ -21,6 +22,9 @@ _RIM = 0.2
 _FOLD = 0.25
 #: Travel of the margin (in apertures) over which the photographed lashes give way to bare skin.
 _BARE_FROM, _BARE_TO = 0.12, 0.6
+#: The upper lid rides on the eyeball: so much farther than the head model's, whose eyes turn by
+#: 13 degrees up and 19 down where a portrait's turn by 25.
+_LOOK = {"eyeLookUp": 1.85, "eyeLookDown": 1.3}
 _BROW = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))
 
 
@@ -41,6 +45,7 @@ class Lid:
     ) -> None:
         upper, lower = topology.upper_lid[side], topology.lower_lid[side]
         self._upper, self._lower = upper, lower
+        self._side = ("Right", "Left")[side]
         self._aperture = float(np.linalg.norm(rest[lower] - rest[upper], axis=1).max())
         middle = len(upper) // 2
         down = rest[lower[middle]] - rest[upper[middle]]
@@ -49,6 +54,8 @@ class Lid:
         away = np.linalg.norm(rest[:, None, :2] - rest[None, upper, :2], axis=-1)
         nearest, height = away.argmin(1), away.min(1) / max(self._aperture, 1e-6)
         weight = np.clip(size / np.maximum(size[upper][nearest], 0.3 * size.max()), 0, 1)
+        # Narrow eyes have less to travel than the head model's.
+        self._narrow = min(1.0, 1.1 * self._aperture / max(size[upper].max(), 1e-6))
         # Lashes stand on the margin: a strip above it moves with it, the skin beyond stretches.
         strip = np.clip(1.35 - height / 0.35, 0, 1)
         below = rest[:, 1] > rest[upper, 1][nearest]
@@ -79,6 +86,12 @@ class Lid:
         arch = np.sin(np.linspace(0, np.pi, len(upper)))[:, None]
         self._rim = _RIM * self._aperture * arch * self._down
         self._lashes = Lashes(image, rest[upper, :2], self._down[:2], self._aperture, tone)
+
+    def follow(self, basis: np.ndarray) -> None:
+        """Let the lid follow the eye in displacements ``[52, M, 3]``; it blinks by its own rule."""
+        for stem, factor in _LOOK.items():
+            basis[ARKIT_INDEX[stem + self._side]][self.members] *= factor * self._narrow
+        basis[ARKIT_INDEX["eyeBlink" + self._side]][self.members] = 0
 
     def close(self, space: np.ndarray, amount: float) -> float:
         """Move the lid in place; ``amount`` is 0 for as in the portrait, 1 for shut.

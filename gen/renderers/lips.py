@@ -7,9 +7,14 @@ import numpy as np
 from gen.renderers.topology import Topology
 from recognizer.face_model import FaceModel
 
+#: A fold leaves this much of the height that skin had beyond the red of the lips.
+_FOLD = 0.3
+#: How far from the lips skin folds, in widths of the mouth.
+_FOLD_REACH = 0.45
+
 
 class Lips:
-    """Corrects the inner lips after the blendshapes have moved them.
+    """Corrects the lips after the blendshapes have moved them.
 
     Args:
         rest: ``[M, 3]`` mesh vertices of the portrait.
@@ -33,6 +38,10 @@ class Lips:
             weight[self._upper[[0, -1]]] = 0
             members = np.flatnonzero(weight > 0.02)
             self._groups.append((members, near[members], 0.5 * sign * weight[members, None]))
+        self._folds = [
+            _Fold(rest, topology.outer_upper_lip, -1, width),
+            _Fold(rest, topology.outer_lower_lip, 1, width),
+        ]
 
     def settle(self, space: np.ndarray, wanted: np.ndarray) -> None:
         """Correct mesh vertices ``[M, 3]`` in place for the expression ``wanted [52]``."""
@@ -46,6 +55,37 @@ class Lips:
             excess = np.where(wide, surplus * (1 - open_share), excess)
         for members, nearest, weight in self._groups:
             space[members] += weight * excess[nearest]
+        for fold in self._folds:
+            fold.open(space)
+
+
+class _Fold:
+    """Skin beyond the red of one lip, which the lip may push together but not pass.
+
+    Args:
+        rest: ``[M, 3]`` mesh vertices.
+        border: the lip's outer border.
+        side: -1 for skin above it, 1 for skin below it.
+        width: of the mouth in pixels.
+    """
+
+    def __init__(self, rest: np.ndarray, border: np.ndarray, side: int, width: float) -> None:
+        away, nearest = _nearest(rest, rest[border])
+        along = rest[border[-1]] - rest[border[0]]
+        along[2] = 0
+        along /= max(np.linalg.norm(along), 1e-6)
+        self._out = side * np.array([-along[1], along[0], 0.0])
+        height = (rest - rest[border][nearest]) @ self._out
+        # Beside the mouth there is nothing to fold.
+        inner = (nearest > 0) & (nearest < len(border) - 1)
+        self._members = np.flatnonzero((height > 0) & (away < _FOLD_REACH * width) & inner)
+        self._border = border[nearest[self._members]]
+        self._height = _FOLD * height[self._members]
+
+    def open(self, space: np.ndarray) -> None:
+        """Push skin outward in place where too little of it is left."""
+        height = (space[self._members] - space[self._border]) @ self._out
+        space[self._members] += np.clip(self._height - height, 0, None)[:, None] * self._out
 
 
 def _nearest(points: np.ndarray, chain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

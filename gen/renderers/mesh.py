@@ -9,6 +9,7 @@ from gen.renderers.camera import HeadCamera
 from gen.renderers.eyes import Eye
 from gen.renderers.kernels import blend
 from gen.renderers.lids import Lid
+from gen.renderers.lip_shapes import shape_lips
 from gen.renderers.lips import Lips
 from gen.renderers.mouth import Mouth
 from gen.renderers.portrait import Portrait
@@ -46,13 +47,14 @@ class MeshRenderer:
         self._space = self._camera.unproject(self._rest)
         turned = model.landmark_blendshapes @ (portrait.pose.rotation.T * portrait.pose.scale)
         basis = np.stack([topology.refine @ field for field in turned]).astype(np.float32)
+        shape_lips(basis, self._rest, topology, portrait.pose.rotation)
         self._lids = [
             Lid(self._image, self._rest, topology, side, basis[_BLINK[side]], self._space)
             for side in (0, 1)
         ]
         self._lips = Lips(self._rest, topology, portrait.expression)
-        for lid, blink in zip(self._lids, _BLINK, strict=True):
-            basis[blink][lid.members] = 0  # the lids close by their own rule
+        for lid in self._lids:
+            lid.follow(basis)
         self._basis = basis
         self._backdrop = Backdrop(portrait, self._camera, topology)
         self._eyes = [Eye(portrait, self._camera, side) for side in (0, 1)]

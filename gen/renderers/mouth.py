@@ -14,7 +14,9 @@ _SAMPLES = 2  # a side, within a pixel
 _PARTS = ("teeth_upper", "gum_upper", "teeth_lower", "gum_lower", "tongue")
 #: Light reaching a point falls to 1/e at this depth behind the front teeth (face widths).
 _DARKNESS = 0.17
-_CAVITY = np.array([0.20, 0.085, 0.08])
+_CAVITY = np.array([0.16, 0.065, 0.06])
+#: The head model's tongue fills the closed mouth; a speaker's lies behind the lower teeth.
+_TONGUE = np.array([0.0, 0.045, -0.03])
 
 
 class Mouth:
@@ -37,7 +39,9 @@ class Mouth:
         anchor = [0, 61, 291, 2, 164, 13]
         miss = (portrait.landmarks[anchor] - points[anchor]).mean(0)
         miss[2] = 0.0
-        place = portrait.pose.project(shape[index]) + miss
+        tongue = model.region[index] == model.regions.index("tongue")
+        head = shape[index] + tongue[:, None] * _TONGUE
+        place = portrait.pose.project(head) + miss
         self._space = camera.unproject(place)
         turn = portrait.pose.rotation.T * portrait.pose.scale
         self._basis = (model.blendshapes[:, index] @ turn).astype(np.float32)
@@ -90,9 +94,11 @@ class Mouth:
         mask = np.zeros((height, width), np.uint8)
         polygon = np.round(((rim - low + 0.5) * _SAMPLES - 0.5) * 16).astype(np.int32)
         cv2.fillPoly(mask, [polygon], 255, cv2.LINE_AA, 4)
-        # Lips shade what lies just behind them.
-        shade = cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.018 * self._camera.unit * _SAMPLES))
-        layer *= (0.5 + 0.5 * (shade.astype(np.float32) / 255) ** 1.2)[..., None]
+        # Lips shade what lies just behind them, the upper one most: light comes from above.
+        reach = 0.018 * self._camera.unit * _SAMPLES
+        down = np.array([[1, 0, 0], [0, 1, 0.6 * reach]], np.float32)
+        shade = cv2.GaussianBlur(cv2.warpAffine(mask, down, (width, height)), (0, 0), max(1, reach))
+        layer *= (0.45 + 0.55 * (shade.astype(np.float32) / 255) ** 1.2)[..., None]
         mask = cv2.dilate(mask, np.ones((2 * _SAMPLES + 1,) * 2, np.uint8))
         size = tuple(int(v) for v in high - low)
         layer = cv2.resize(layer, size, interpolation=cv2.INTER_AREA)

@@ -33,13 +33,8 @@ _CURVES = (
     _INNER_UPPER, _INNER_LOWER, _OUTER_UPPER_LIP, _OUTER_LOWER_LIP, *UPPER_LID, *LOWER_LID,
     (*FACE_OVAL, FACE_OVAL[0]),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A run of mesh vertices, from one end to the other."""
-
-    vertices: np.ndarray
+#: How far the mouth's corners are moved from the inner lips' to the outer lips'.
+_CORNER = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,7 @@ class Topology:
         triangles: int32 ``[F, 3]``, clockwise seen from the front (y down).
         alpha: float32 ``[M]``: 0 on the face's outline, where the backdrop takes over.
         upper_lip, lower_lip: inner-lip chains from the image's left corner to its right one.
+        outer_upper_lip, outer_lower_lip: the border of the red, likewise.
         upper_lid, lower_lid: per eye, from the outer to the inner corner.
         seam: int32 ``[F', 3]``: triangles between the inner lips.
         outline: vertices around the face, in order.
@@ -61,6 +57,8 @@ class Topology:
     alpha: np.ndarray
     upper_lip: np.ndarray
     lower_lip: np.ndarray
+    outer_upper_lip: np.ndarray
+    outer_lower_lip: np.ndarray
     upper_lid: tuple[np.ndarray, np.ndarray]
     lower_lid: tuple[np.ndarray, np.ndarray]
     seam: np.ndarray
@@ -72,6 +70,9 @@ def face_topology(levels: int = 2) -> Topology:
     """MediaPipe's 852 triangles, split ``levels`` times."""
     triangles = _tessellation()
     matrix = sparse.identity(478, format="lil")
+    # The tracker's inner corners lie within the seam; lips part nearly to the outer ones.
+    for inner, outer in zip(LIP_CORNERS, _OUTER_UPPER_LIP[::10], strict=True):
+        matrix[inner, inner], matrix[inner, outer] = 1 - _CORNER, _CORNER
     count = 478
     curves = [list(curve) for curve in _CURVES]
     for _ in range(levels):
@@ -101,6 +102,8 @@ def face_topology(levels: int = 2) -> Topology:
         alpha=alpha.astype(np.float32),
         upper_lip=chains[0],
         lower_lip=chains[1],
+        outer_upper_lip=chains[2],
+        outer_lower_lip=chains[3],
         upper_lid=(chains[4], chains[5]),
         lower_lid=(chains[6], chains[7]),
         seam=_bridge(chains[0], chains[1]),

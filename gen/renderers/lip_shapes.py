@@ -1,0 +1,98 @@
+"""Lip shapes that depend on a person's own lips: opened, funnelled and pressed.
+
+A displacement of a mean head fits a mean mouth. How far a lip's red narrows when it is pressed, or
+the corners come in when it is funnelled, is a share of that person's lips.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gen.renderers.topology import Topology
+from recognizer.facs import ARKIT_INDEX, sides
+
+#: Funnel (AU 22): the mouth narrows by this share, and its lips rise and drop by these shares of
+#: its width; the head model's own opens as a lozenge.
+_NARROW, _RISE, _DROP = 0.40, 0.09, 0.14
+#: The red turns outwards: its border moves this much farther than the inner lip.
+_EVERT = 1.3
+#: Press (AU 24): the red narrows by this share; the head model's own press mostly widens.
+_THIN, _WIDEN = 0.5, 0.5
+
+
+def shape_lips(basis: np.ndarray, rest: np.ndarray, topology: Topology, rotation) -> None:
+    """Correct the displacements of ``jawOpen``, ``mouthFunnel`` and ``mouthPress`` in place.
+
+    Args:
+        basis: float32 ``[52, M, 3]``, pixels.
+        rest: ``[M, 3]`` mesh vertices of the portrait in pixels.
+        topology: the mesh.
+        rotation: ``[3, 3]`` of the portrait's head.
+    """
+    lips = _LipPlane(rest, topology, rotation)
+    lips.round_opening(basis[ARKIT_INDEX["jawOpen"]], topology.lower_lip)
+    lips.funnel(basis[ARKIT_INDEX["mouthFunnel"]])
+    for name in sides("mouthPress"):
+        lips.press(basis[ARKIT_INDEX[name]], -1 if name.endswith("Right") else 1)
+
+
+class _LipPlane:
+    """The mesh as seen from the mouth: across, up and down from the seam between the lips."""
+
+    def __init__(self, rest: np.ndarray, topology: Topology, rotation) -> None:
+        self._right, self._down, self._forward = rotation.T
+        corners = rest[topology.outer_upper_lip[[0, -1]]]
+        self._width = float((corners[1] - corners[0]) @ self._right)
+        self._x = x = (rest - corners.mean(0)) @ self._right
+        y = (rest - corners.mean(0)) @ self._down
+
+        def contour(chain):
+            order = np.argsort(x[chain])
+            return np.interp(x, x[chain][order], y[chain][order])
+
+        seam = (contour(topology.upper_lip) + contour(topology.lower_lip)) / 2
+        self._height = y - seam
+        self._lower = self._height > 0
+        self._lower[topology.upper_lip] = False
+        self._lower[topology.lower_lip[1:-1]] = True
+        top, bottom = contour(topology.outer_upper_lip), contour(topology.outer_lower_lip)
+        red = np.where(self._lower, bottom - seam, seam - top)
+        self._red = np.maximum(red, 0.02 * self._width)
+        #: 0 in the seam, 1 on the border of the red.
+        self._outward = np.clip(np.abs(self._height) / self._red, 0, 1)
+        self._past_red = np.clip(np.abs(self._height) - self._red, 0, None) / self._width
+        self._past_corner = np.clip(np.abs(x) / (self._width / 2) - 1, 0, None)
+
+    def round_opening(self, field: np.ndarray, chain: np.ndarray) -> None:
+        """Let a lower lip drop along a parabola ``[M, 3]``, where the model's goes to a point."""
+        half = np.ptp(self._x[chain]) / 2
+        across = np.clip((self._x[chain] - self._x[chain].mean()) / half, -1, 1)
+        moved = field[chain] @ self._down
+        ends = (moved[0] + moved[-1]) / 2
+        change = (moved[len(chain) // 2] - ends) * (1 - across**2) + ends - moved
+        order = np.argsort(self._x[chain])
+        share = (1 - self._outward) * (self._past_corner == 0) * self._lower
+        change = np.interp(self._x, self._x[chain][order], change[order]) * share
+        field += change[:, None] * self._down
+
+    def funnel(self, field: np.ndarray) -> None:
+        """Replace a funnel's movement ``[M, 3]`` in the picture; it protrudes as it did."""
+        # The border of the red is curved already: it moves more evenly than the straight seam.
+        across = np.clip(np.abs(2 * self._x / self._width), 0, 1)
+        arch = 1 - across ** (2 + 2 * self._outward)
+        rise = np.where(self._lower, _DROP, -_RISE) * self._width * arch
+        rise *= 1 + (_EVERT - 1) * self._outward
+        wanted = (-_NARROW * self._x)[:, None] * self._right + rise[:, None] * self._down
+        share = np.exp(-((self._past_red / 0.3) ** 2) - (self._past_corner / 0.5) ** 2)[:, None]
+        protruding = (field @ self._forward)[:, None] * self._forward
+        field += share * (wanted + protruding - field)
+
+    def press(self, field: np.ndarray, side: int) -> None:
+        """Thin the red of one half (-1 image left, 1 right) in a press's movement ``[M, 3]``."""
+        inside = np.minimum(np.abs(self._height), self._red)
+        # The skin next to the red follows it.
+        share = np.exp(-((self._past_red / 0.18) ** 2) - (self._past_corner / 0.35) ** 2)
+        own = 1 / (1 + np.exp(-side * self._x / (0.06 * self._width)))
+        toward = np.where(self._lower, -1.0, 1.0)
+        field *= _WIDEN
+        field += (_THIN * toward * inside * share * own)[:, None] * self._down
