@@ -210,11 +210,14 @@ def bench_renderer(
     size: Size = 512,
     frames: Annotated[int, typer.Option(help="The most frames of a clip, 4 or more.")] = 100,
     stride: Annotated[int, typer.Option(help="Compare every so many frames as pictures.")] = 5,
+    refiner: Annotated[
+        Path | None, typer.Option(help="Folder of a refiner to repaint the mouths with.")
+    ] = None,
 ) -> None:
     """Draw real clips again from their first frame; read commands back from portraits."""
     from demo.commands.bench import renderer
 
-    renderer(clips, portraits, json, size, frames, stride)
+    renderer(clips, portraits, json, size, frames, stride, refiner)
 
 
 @bench.command("tracker")

@@ -34,7 +34,7 @@ def control(portraits: list[Path], json: Path | None, size: int) -> None:
 
 def renderer(
     clips: Path | None, portraits: Path | None, json: Path | None, size: int, frames: int,
-    stride: int,
+    stride: int, refiner: Path | None,
 ) -> None:  # fmt: skip
     """See ``facewright bench renderer --help``."""
     in_range(size, 64, 4096, "--size")
@@ -51,10 +51,15 @@ def renderer(
     from gen.bench.control import control_table
     from gen.bench.renderer import renderer_benchmark
 
+    sampler = None
+    if refiner:
+        from gen.refiner import PatchSampler
+
+        sampler = PatchSampler.from_pretrained(refiner)
     figures: dict = {}
     with progress_bar() as hook:
         if videos:
-            figures.update(renderer_benchmark(videos, size, frames, stride, hook))
+            figures.update(renderer_benchmark(videos, size, frames, stride, hook, sampler))
         if pictures:
             images = {path.name: read_image(path) for path in pictures}
             figures["control"] = control_table(images, size, hook)

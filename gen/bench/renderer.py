@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -31,13 +32,20 @@ from recognizer.metrics.regions import REGIONS, crop, region_boxes
 from recognizer.metrics.temporal import background_mask, flicker
 from recognizer.tracker import FaceTracker
 
-VIDEO_ENDINGS = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
+if TYPE_CHECKING:
+    from gen.refiner import PatchSampler
+
 #: What the figures are held against: a share of the still's.
 BARS = {"lips": 0.40, "lids": 0.50}
 
 
 def renderer_benchmark(
-    clips: Sequence[Path], size: int, frames: int, stride: int, hook: ProgressHook
+    clips: Sequence[Path],
+    size: int,
+    frames: int,
+    stride: int,
+    hook: ProgressHook,
+    refiner: PatchSampler | None = None,
 ) -> dict:
     """Figures of each clip and over all (see the module).
 
@@ -47,6 +55,7 @@ def renderer_benchmark(
         frames: at most so many frames of a clip, from its beginning.
         stride: every so many frames the pictures are compared; keypoints are in all.
         hook: progress.
+        refiner: repaints the mouth.
 
     Raises:
         ValueError: a clip shows no face, or fewer than four frames of it.
@@ -54,7 +63,7 @@ def renderer_benchmark(
     judge = Judge(stride)
     table = {}
     for path in clips:
-        table[path.name] = _one_clip(path, size, frames, judge, hook)
+        table[path.name] = _one_clip(path, size, frames, judge, hook, refiner)
     aggregate = _aggregate(table)
     hook("measuring memory", 0, None)
     peak = peak_memory(_draw_some, clips[0], size)
@@ -68,7 +77,7 @@ def renderer_benchmark(
     }  # fmt: skip
 
 
-def _one_clip(path: Path, size: int, frames: int, judge: Judge, hook: ProgressHook) -> dict:
+def _one_clip(path: Path, size: int, frames: int, judge: Judge, hook, refiner) -> dict:
     clock = StageClock(lambda stage, done, total: hook(f"{path.name}: {stage}", done, total))
     driver = measure_driver(path, clock, frames)
     motion, worn = relative_motion(driver)
@@ -77,7 +86,7 @@ def _one_clip(path: Path, size: int, frames: int, judge: Judge, hook: ProgressHo
     if len(camera) < 4:
         raise ValueError(f"{path.name} shows a face in fewer than four frames")
     clock("set-up", 0, None)
-    renderer, _ = prepare_portrait(portrait, size, True, worn=worn)
+    renderer, _ = prepare_portrait(portrait, size, True, worn=worn, refiner=refiner)
     clock.stop()
     moves = list(zip(motion.blendshapes, motion.pose, strict=True))[driver.first :]
     renderer.render(*moves[0])  # compiled before it is timed
@@ -173,6 +182,11 @@ class Judge:
         if self._descriptor:
             rows["identity"] = self._identity(rendered, camera, known, target, drawn)
         height, width = camera[0].shape[:2]
+        boxes = region_boxes(target, "mouth", (width, height))
+        rows["mouth_flicker"] = {
+            name: round(flicker(crop([frames[i] for i in known], boxes)), 3)
+            for name, frames in (("rendered", rendered), ("camera", camera))
+        }
         mask = background_mask(target, (width, height))
         rows["background_flicker"] = {
             "rendered": None if mask is None else round(flicker(rendered, mask), 3),
@@ -265,6 +279,10 @@ def _aggregate(table: dict[str, dict]) -> dict:
             }  # fmt: skip
     if all("identity" in c for c in clips):
         rows["identity"] = _mean([c["identity"]["rendered"] for c in clips])
+    for measure in ("background_flicker", "mouth_flicker"):
+        rows[measure] = {
+            key: _mean([c[measure][key] for c in clips]) for key in ("rendered", "camera")
+        }
     for key in ("tracking_fps", "motion_fit_fps", "set_up_s", "rendering_fps"):
         rows[key] = _mean([c["speed"][key] for c in clips])
     rows["misses"] = {name: missed for name, row in table.items() if (missed := _misses(row))}

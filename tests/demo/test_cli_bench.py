@@ -1,0 +1,44 @@
+"""``facewright bench renderer``: what it writes and what it refuses."""
+
+import json
+import shutil
+
+import pytest
+from cli_helpers import refused, succeeded
+
+BAD = {
+    "neither": ("bench renderer", "needs --clips or --portraits"),
+    "missing folder": ("bench renderer --clips @no", "no is not a folder"),
+    "no videos": ("bench renderer --clips @folder", "holds no video"),
+    "no pictures": ("bench renderer --portraits @folder", "holds no picture"),
+    "a file": ("bench renderer --portraits @me.png", "not a folder"),
+    "json ending": ("bench renderer --clips @folder --json %o.txt", "must end in .json"),
+    "too few frames": ("bench renderer --clips @folder --frames 3", "--frames must be 4"),
+    "stride 0": ("bench renderer --clips @folder --stride 0", "--stride must be 1"),
+    "size 10": ("bench renderer --clips @folder --size 10", "--size"),
+    "faceless": ("bench renderer --clips %mute --json %o.json", "no face"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_refused(run, files, tmp_path, case):
+    (tmp_path / "mute").mkdir()
+    shutil.copy(files / "mute.mp4", tmp_path / "mute")
+    line, *words = BAD[case]
+    refused(run(line), *words)
+    assert [path.name for path in tmp_path.iterdir()] == ["mute"]
+
+
+def test_a_folder_of_clips(run, files, tmp_path):
+    (tmp_path / "clips").mkdir()
+    shutil.copy(files / "talk.mp4", tmp_path / "clips")
+    (tmp_path / "clips" / "notes.txt").write_text("not a video\n")
+    line = "bench renderer --clips %clips --json %o.json --size 128"
+    text = succeeded(run(line)).stdout
+    assert "talk.mp4: keypoints, share of the still's: lips 0." in text
+    figures = json.loads((tmp_path / "o.json").read_text())
+    assert list(figures["clips"]) == ["talk.mp4"]
+    assert figures["aggregate"]["misses"] == {} or "talk.mp4" in figures["aggregate"]["misses"]
+    for name, reason in figures["unavailable"].items():
+        assert f"{name} unavailable: {reason}" in text
+        assert name not in figures["clips"]["talk.mp4"]
