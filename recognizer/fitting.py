@@ -23,6 +23,8 @@ _TRUST = {
 }  # fmt: skip
 _NOISE = 0.006
 _IDENTITY_WEIGHT = 0.012
+#: So many frames of a person tell shape from expression, and depth by turning.
+_MANY_FRAMES = 10
 #: Each round brings the perspective a tenth nearer to what it is.
 _PERSPECTIVE_ROUNDS = 3
 _RIGID = (1, 4, 5, 6, 8, 9, 10, 33, 133, 168, 195, 197, 263, 362, 98, 327, 127, 356, 234, 454, 151)
@@ -126,8 +128,7 @@ class FaceFitter:
         self.shape = self.model.landmarks.astype(np.float64)
         self._weights = _landmark_weights()
         self._rest = np.zeros(len(ARKIT_NAMES))
-        self._axes = np.array([1.0, 1.0, _DEPTH_WEIGHT])
-        root = np.sqrt(self._weights)[:, None] * self._axes
+        root = np.sqrt(self._weights)[:, None] * np.array([1.0, 1.0, _DEPTH_WEIGHT])
         basis = self.model.landmark_blendshapes.astype(np.float64)
         self._basis = basis
         self._rows = (basis * root).reshape(len(basis), -1)
@@ -135,9 +136,6 @@ class FaceFitter:
         precision = (_NOISE / _prior_deviation()) ** 2 * 100
         self._prior = precision
         self._gram = self._rows @ self._rows.T + np.diag(precision)
-        self._identity_rows = (self.model.landmark_identity.astype(np.float64) * root).reshape(
-            len(self.identity), -1
-        )
         self._rigid_weights = np.zeros(478)
         self._rigid_weights[list(_RIGID)] = 1.0
         self._rigid_weights += 0.05 * self._weights
@@ -158,6 +156,13 @@ class FaceFitter:
             offsets: keep the mean residual of the frames.
         """
         points, scores = np.asarray(points, np.float64), np.asarray(scores, np.float64)
+        # Turning heads show their depth. Few pictures do not: there the network's guess counts in
+        # full (drawn lids of turning heads come a fifth nearer to where the camera saw them).
+        few = len(points) < _MANY_FRAMES
+        root = np.sqrt(self._weights)[:, None] * ([1.0, 1.0, 1.0 if few else _DEPTH_WEIGHT])
+        rows = (self.model.landmark_identity * root).reshape(len(self.identity), -1)
+        # The prior weighs as one frame however many there are: it is a belief about people.
+        gram = rows @ rows.T + np.eye(len(rows)) * _IDENTITY_WEIGHT**2 * 20
         for _ in range(iterations):
             residual = np.zeros((478, 3))
             for frame, score in zip(points, scores, strict=True):
@@ -165,16 +170,11 @@ class FaceFitter:
                 residual += pose.unproject(frame) - self.face(coefficients)
             residual /= len(points)
             target = residual + np.tensordot(self.identity, self.model.landmark_identity, 1)
-            gram = self._identity_rows @ self._identity_rows.T
-            # The prior weighs as one frame however many there are: it is a belief about people.
-            gram += np.eye(len(gram)) * _IDENTITY_WEIGHT**2 * 20
-            self.identity = np.linalg.solve(
-                gram, self._identity_rows @ (target * self._root).ravel()
-            )
+            self.identity = np.linalg.solve(gram, rows @ (target * root).ravel())
             self.shape = self.model.landmarks + np.tensordot(
                 self.identity, self.model.landmark_identity, 1
             )
-        if offsets and len(points) >= 10:
+        if offsets and not few:
             residual = np.mean(
                 [
                     pose.unproject(frame) - self.face(c)
