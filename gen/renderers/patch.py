@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 
 from gen.renderers.camera import HeadCamera
+from gen.renderers.lip_shapes import shape_lips
 from gen.renderers.portrait import Portrait
+from gen.renderers.topology import face_topology
 from recognizer.face_model import LIP_CORNERS, LOWER_INNER_LIP, UPPER_INNER_LIP, FaceModel
 from recognizer.motion import rotation_matrix
 
@@ -87,7 +89,7 @@ class PatchView:
         self._pixel = kind.side * margin * portrait.pose.scale / pixels
         turn = portrait.pose.rotation.T * portrait.pose.scale
         self._rest = self._camera.unproject(portrait.landmarks[list(_POINTS)])
-        self._basis = (model.landmark_blendshapes[:, list(_POINTS)] @ turn).astype(np.float64)
+        self._basis = _lip_basis(portrait, model.landmark_blendshapes @ turn)
         centre = portrait.landmarks[list(kind.anchors)].mean(0)
         centre = centre + portrait.pose.rotation[:, 1] * kind.below * portrait.pose.scale
         self._centre = self._camera.unproject(centre)
@@ -213,6 +215,15 @@ def _uncrossed(space: np.ndarray) -> np.ndarray:
     space[upper, 1] += cross / 2
     space[lower, 1] -= cross / 2
     return space
+
+
+def _lip_basis(portrait: Portrait, turned: np.ndarray) -> np.ndarray:
+    """float64 ``[52, N, 3]``: how lips move, shaped as the mesh renderer shapes them."""
+    mesh = face_topology(1)
+    fields = np.stack([mesh.refine @ field for field in turned]).astype(np.float32)
+    shape_lips(fields, mesh.refine @ portrait.landmarks, mesh, portrait.pose.rotation)
+    # The landmarks are the mesh's first vertices.
+    return fields[:, list(_POINTS)].astype(np.float64)
 
 
 def _tooth_outline(model, portrait: Portrait, camera: HeadCamera, region: str, turn):
