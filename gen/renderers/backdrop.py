@@ -22,12 +22,15 @@ _BORDER = 0.3
 _HAIR_NEAR, _HAIR_FAR = 0.45, 0.95
 #: Face widths below the chin at which the neck stands on shoulders that keep still: under the chin,
 #: and beside the neck.
-_NECK, _SHOULDER = 0.75, 0.35
+_NECK, _SHOULDER = 0.75, 0.18
 #: How far an expression moves the skin beside the face, in face widths.
 _SKIN_REACH = 0.22
-#: Face widths over which hair and neck recede from the head's outline, to the depth of the ears or
-#: to that of the throat before them.
-_RECEDE, _THROAT = 0.25, 0.3
+#: Depth of hair and neck in face widths before the ears. They lie farther back; but where a head
+#: turns in life its hair goes with it, about as the cheeks do (measured on clips: 0.5 draws heads
+#: nearer to the camera's than 0.3 or 0), since a tracked pose trades turning against shifting.
+_HAIR_DEPTH = 0.5
+#: Face widths from the outline over which the face's depth passes into that of the hair.
+_RECEDE = 0.25
 #: Edges are smoothed within this distance of the face, where depth steps by so much (face widths).
 _EDGE_REACH, _EDGE_STEP = 0.35, 0.06
 #: Depth by which what surrounds the face lies behind it, in face widths.
@@ -208,14 +211,12 @@ def _head_depth(portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
     )
     nearest = np.zeros(labels.max() + 1, np.float32)
     nearest[labels[inside]] = depth[inside]
-    # Beyond the silhouette things begin at its depth and lie farther back (hair, neck), smoothly.
-    filled = np.where(inside, depth, nearest[labels])
+    # Beyond the silhouette things begin at its depth, and pass smoothly into that of the hair.
     unit = portrait.pose.scale * factor
-    back = portrait.pose.shift[2] * factor
-    below, _ = bust_coordinates(portrait, (columns, rows), factor)
-    back -= np.where(below > -0.1, _THROAT * unit, 0)
-    filled += np.clip(back - filled, 0, None) * _ease(distance / (_RECEDE * unit))
-    filled = cv2.GaussianBlur(filled, (0, 0), 0.04 * portrait.pose.scale * factor + 0.5)
+    hair = portrait.pose.shift[2] * factor - _HAIR_DEPTH * unit
+    filled = np.minimum(np.where(inside, depth, nearest[labels]), hair)
+    filled += (hair - filled) * _ease(distance / (_RECEDE * unit))
+    filled = cv2.GaussianBlur(filled, (0, 0), 0.04 * unit + 0.5)
     fields = (np.float32(filled / factor), np.float32(distance / factor))
     return tuple(cv2.resize(field, (width, height)) for field in fields)
 
@@ -225,7 +226,7 @@ def _follow(portrait: Portrait, distance: np.ndarray) -> np.ndarray:
     height, width = distance.shape
     far = (distance / portrait.pose.scale - _HAIR_NEAR) / (_HAIR_FAR - _HAIR_NEAR)
     below, aside = bust_coordinates(portrait, (width, height), 1.0)
-    reach = _SHOULDER + (_NECK - _SHOULDER) * _ease(2 - np.abs(aside) / 0.3)
+    reach = _SHOULDER + (_NECK - _SHOULDER) * _ease((0.6 - np.abs(aside)) / 0.35)
     return (_ease(1 - far) * _ease(1 - below / reach)).astype(np.float32)
 
 

@@ -20,12 +20,12 @@ from recognizer.raster import rasterize
 #: Longer side of the picture that GrabCut sees, and its rounds.
 _WORK_SIZE, _ROUNDS = 144, 3
 #: Face widths: hair that is likely, and the farthest that is possible, outside the fitted head.
-_LIKELY_HAIR, _FARTHEST_HAIR = 0.18, 0.75
+_LIKELY_HAIR, _FARTHEST_HAIR = 0.2, 0.75
 #: Face widths inside the fitted head's outline from which on there is no doubt.
 _CERTAIN = 0.06
-#: Face widths: how far outside the matte hair may stand; the more the plainer the background is
-#: (the mean error, in levels, of guessing it from farther away).
-_STRAY, _STRAY_FAR, _PLAIN = 0.09, 0.30, (6.0, 16.0)
+#: Face widths: how far outside the matte hair may stand; the farther the plainer the background
+#: is: the share of it that can be guessed from farther away, to within so many levels.
+_STRAY, _STRAY_FAR, _PLAIN, _PLAIN_SHARE = 0.09, 0.30, 8.0, (0.3, 0.5)
 #: What a guessed background is given of the known one's grain: at most so many levels.
 _GRAIN = 6.0
 
@@ -60,18 +60,18 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     # How far the guess is asked depends on how good it is thereabouts.
     wide = fill(image, (outside >= _STRAY_FAR) | ~near)
     ring = ((outside > _STRAY) & (outside < _STRAY_FAR) & near).astype(np.float32)
-    error = np.minimum(np.abs(wide - image).max(-1), 20) * ring  # hair there is no error
+    plain = (np.abs(wide - image).max(-1) < _PLAIN) * ring  # what differs may be hair
     spread = 0.25 * unit
-    error = _blur(error, spread) / np.maximum(_blur(ring, spread), 1e-3)
-    reach = np.interp(error, _PLAIN, (_STRAY_FAR, _STRAY)) * np.clip(moving, 0.2, 1)
+    plain = _blur(plain, spread) / np.maximum(_blur(ring, spread), 1e-3)
+    reach = np.interp(plain, _PLAIN_SHARE, (_STRAY, _STRAY_FAR)) * np.clip(moving, 0.2, 1)
     guess = np.clip(3 - 3 * outside / reach, 0, 1) * np.clip(3 * moving - 0.6, 0, 1)
     filled = fill(image, guess <= 0)
     behind = np.round(image + guess[..., None] * (filled - image)).astype(np.uint8)
     # The least opacity with which some colour over this background gives the portrait's.
     colour, under = image.astype(np.float32), behind.astype(np.float32)
-    least = 1 - np.minimum(
-        (colour + 0.5) / np.maximum(under, 1), (255.5 - colour) / np.maximum(255 - under, 1)
-    ).min(-1)
+    least = 1 - np.minimum((colour + 0.5) / (under + 0.5), (255.5 - colour) / (255.5 - under)).min(
+        -1
+    )
     opacity = np.ceil(np.clip(np.maximum(matte, least), 0, 1) * 255) / 255
     weighted = np.round(colour - (1 - opacity[..., None]) * under)
     person = np.dstack([weighted, opacity * 255]).clip(0, 255).astype(np.uint8)
@@ -109,9 +109,9 @@ def _prior(portrait: Portrait, size: tuple[int, int], factor: float):
     inner = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / unit
     below, aside = bust_coordinates(portrait, size, factor)
     aside = np.abs(aside)
-    bust = np.interp(below, [-0.1, 0.15, 0.45, 0.8, 2], [0.3, 0.36, 0.7, 1.2, 1.6])
+    bust = np.interp(below, [0.2, 0.4, 0.7], [0.6, 1.0, 1.6])
     mask = np.full(inside.shape, cv2.GC_PR_BGD, np.uint8)
-    mask[(outer < _LIKELY_HAIR) | ((below > -0.1) & (aside < bust))] = cv2.GC_PR_FGD
+    mask[(outer < _LIKELY_HAIR) | ((below > -0.3) & (aside < bust))] = cv2.GC_PR_FGD
     neck = (below > -0.05) & (aside < 0.16)
     chest = (below > 0.75) & (aside < 0.55)
     mask[(inner > _CERTAIN) | neck | chest] = cv2.GC_FGD
