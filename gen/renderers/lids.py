@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from gen.renderers.lashes import Lashes
+from gen.renderers.skin import continue_skin
 from gen.renderers.topology import Topology
 from recognizer.facs import ARKIT_INDEX
 from recognizer.raster import draw_textured
@@ -192,7 +193,9 @@ def _bare(image, upper, lower, brow, aperture: float):
     margin = (np.abs(height) < 0.25) & (across > 0) & (across < width)
     frame = _spectacles(patch.mean(-1) < _FRAME * bright, margin, aperture)
     fade *= 1 - frame
-    skin = _fill(combed.astype(np.float32), known.astype(np.float32), aperture)
+    if not known.any():  # a brow on the lid, or all dark: nothing to paint with
+        known = height > 0
+    skin = continue_skin(combed.astype(np.float32), known, aperture)
     # Drawn out over the eye, any detail would be a streak.
     skin = cv2.GaussianBlur(skin, (0, 0), 0.2 * aperture)
     # The ball beneath: it catches light from above, and the margin turns in.
@@ -220,16 +223,3 @@ def _spectacles(dark: np.ndarray, margin: np.ndarray, aperture: float) -> np.nda
     frame = (thick > 0) & np.isin(parts, large) & ~np.isin(parts, parts[margin])
     soft = cv2.GaussianBlur(frame.astype(np.float32), (0, 0), 0.12 * aperture)
     return np.clip(3 * soft, 0, 1)
-
-
-def _fill(values: np.ndarray, known: np.ndarray, aperture: float) -> np.ndarray:
-    """Continue ``values [h, w, 3]`` smoothly to where ``known [h, w]`` is 0.
-
-    Normalised convolution (Knutsson and Westin 1993), coarser with the distance to what is known.
-    """
-    out = np.broadcast_to(np.median(values[known > 0], axis=0), values.shape)
-    for sigma in aperture * np.array([1.2, 0.6, 0.3, 0.15]):
-        weight = cv2.GaussianBlur(known, (0, 0), sigma)[..., None]
-        level = cv2.GaussianBlur(values * known[..., None], (0, 0), sigma)
-        out = out + np.clip(4 * weight, 0, 1) * (level / np.maximum(weight, 1e-6) - out)
-    return np.where(known[..., None] > 0, values, out)

@@ -11,6 +11,8 @@ import numpy as np
 from gen.renderers.topology import Topology
 from recognizer.facs import ARKIT_INDEX, sides
 
+#: How much of the way from the head model's opening to a parabola the lower lip goes.
+_ROUND = 0.7
 #: Funnel (AU 22): the mouth narrows by this share, and its lips rise and drop by these shares of
 #: its width; the head model's own opens as a lozenge.
 _NARROW, _RISE, _DROP = 0.40, 0.09, 0.14
@@ -64,12 +66,12 @@ class _LipPlane:
         self._past_corner = np.clip(np.abs(x) / (self._width / 2) - 1, 0, None)
 
     def round_opening(self, field: np.ndarray, chain: np.ndarray) -> None:
-        """Let a lower lip drop along a parabola ``[M, 3]``, where the model's goes to a point."""
+        """Bring a lower lip's movement ``[M, 3]`` towards a parabola; the model's has a point."""
         half = np.ptp(self._x[chain]) / 2
         across = np.clip((self._x[chain] - self._x[chain].mean()) / half, -1, 1)
         moved = field[chain] @ self._down
         ends = (moved[0] + moved[-1]) / 2
-        change = (moved[len(chain) // 2] - ends) * (1 - across**2) + ends - moved
+        change = _ROUND * ((moved[len(chain) // 2] - ends) * (1 - across**2) + ends - moved)
         order = np.argsort(self._x[chain])
         share = (1 - self._outward) * (self._past_corner == 0) * self._lower
         change = np.interp(self._x, self._x[chain][order], change[order]) * share

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
+from gen.renderers.skin import continue_skin
 from gen.renderers.topology import Topology
 from recognizer.face_model import FaceModel
+from recognizer.raster import draw_textured
 
 #: A fold leaves this much of the height that skin had beyond the red of the lips.
 _FOLD = 0.3
 #: How far from the lips skin folds, in widths of the mouth.
 _FOLD_REACH = 0.45
+#: Lips this far apart (face widths) are parted, and their inner rims so wide.
+_PARTED, _RIM = 0.02, 0.012
+#: How much darker the line is where closed lips meet.
+_SHADOW = 0.4
 
 
 class Lips:
@@ -57,6 +64,79 @@ class Lips:
             space[members] += weight * excess[nearest]
         for fold in self._folds:
             fold.open(space)
+
+
+class LipRims:
+    """The inner rims of parted lips, which in a photograph show teeth, as they look when closed.
+
+    Args:
+        image: uint8 ``[H, W, 3]``, the portrait.
+        rest: ``[M, 3]`` mesh vertices in its pixels.
+        topology: the mesh.
+        scale: pixels of a face width.
+        triangles: int32 ``[F, 3]``: those of the mesh with its fringe.
+        alpha: float32 ``[N]``: the opacity of its vertices.
+        uv: float32 ``[N, 2]``: their places in the portrait.
+    """
+
+    def __init__(
+        self, image, rest: np.ndarray, topology: Topology, scale: float, triangles, alpha, uv
+    ) -> None:
+        self._upper, self._lower = topology.upper_lip, topology.lower_lip
+        self._rest_gap = self._gap(rest)
+        self._skin = None
+        if self._rest_gap < _PARTED * scale:
+            return
+        inner = np.concatenate([rest[self._upper, :2], rest[self._lower[::-1], :2]])
+        border = (topology.outer_upper_lip, topology.outer_lower_lip[::-1])
+        outer = np.concatenate([rest[chain, :2] for chain in border])
+        pad = 0.06 * scale
+        limit = np.array(image.shape[1::-1])
+        corner = np.clip(np.floor(outer.min(0) - pad).astype(int), 0, limit)
+        end = np.clip(np.ceil(outer.max(0) + pad).astype(int), 0, limit)
+        patch = np.ascontiguousarray(image[corner[1] : end[1], corner[0] : end[0]])
+        hole, red = (_filled(curve - corner, patch.shape[:2]) for curve in (inner, outer))
+        far = cv2.distanceTransform(255 - hole, cv2.DIST_L2, 5) / scale  # from the opening
+        known = (red > 0) & (far > _RIM)
+        if not known.any():
+            return
+        lips = continue_skin(patch.astype(np.float32), known, 0.03 * scale)
+        # Where lips meet lies a shadow.
+        lips *= 1 - _SHADOW * np.exp(-((far / _RIM) ** 2))[..., None]
+        share = np.clip(2 - far / _RIM, 0, 1)[..., None]
+        self._skin = np.clip(patch + share * (lips - patch), 0, 255).astype(np.uint8)
+        self._uv, self._alpha = (uv - corner).astype(np.float32), alpha
+        rim = np.isin(triangles, np.concatenate([self._upper, self._lower])).any(1)
+        self._triangles = np.ascontiguousarray(triangles[rim])
+
+    def draw(self, frame: np.ndarray, depth: np.ndarray, points: np.ndarray) -> None:
+        """Lay them over the drawn lips as these close.
+
+        Args:
+            frame: uint8 ``[H, W, 3]``, drawn into.
+            depth: float32 ``[H, W]`` z-buffer.
+            points: float32 ``[N, 3]`` vertices in pixels.
+        """
+        if self._skin is None:
+            return
+        share = float(np.clip(2 - 2 * self._gap(points) / self._rest_gap, 0, 1))
+        if share > 0:
+            vertices = points.copy()
+            vertices[:, 2] -= 0.5  # before what is drawn there already
+            alpha = self._alpha * np.float32(share)
+            draw_textured(frame, depth, vertices, self._uv, alpha, self._triangles, self._skin)
+
+    def _gap(self, points: np.ndarray) -> float:
+        return float(
+            np.linalg.norm(points[self._lower, :2] - points[self._upper, :2], axis=1).max()
+        )
+
+
+def _filled(curve: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A closed curve ``[K, 2]`` as a mask uint8, 255 inside."""
+    mask = np.zeros(size, np.uint8)
+    cv2.fillPoly(mask, [np.round(curve * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
+    return mask
 
 
 class _Fold:

@@ -10,7 +10,7 @@ from gen.renderers.eyes import Eye
 from gen.renderers.kernels import blend
 from gen.renderers.lids import Lid
 from gen.renderers.lip_shapes import shape_lips
-from gen.renderers.lips import Lips
+from gen.renderers.lips import LipRims, Lips
 from gen.renderers.mouth import Mouth
 from gen.renderers.portrait import Portrait
 from gen.renderers.topology import face_topology
@@ -63,6 +63,9 @@ class MeshRenderer:
             topology.upper_lip, topology.lower_lip, *topology.upper_lid, *topology.lower_lid,
         )  # fmt: skip
         self._triangles, self._uv, self._alpha = self._with_fringe()
+        self._rims = LipRims(
+            self._image, self._rest, topology, self._scale, self._triangles, self._alpha, self._uv
+        )
         self._rest_gap = self._gap(self._rest)
         self._down = np.array([*(self._head[:2, 1] / np.linalg.norm(self._head[:2, 1])), 0.0])
 
@@ -98,6 +101,7 @@ class MeshRenderer:
             self._mouth.draw(frame, upper, lower, wanted, rotation, translation, opacity)
         person = self._backdrop.person
         draw_textured(frame, depth, vertices, self._uv, self._alpha, self._triangles, person)
+        self._rims.draw(frame, depth, vertices)
         for lid, travel in zip(self._lids, travels, strict=True):
             lid.draw(frame, depth, vertices, travel)
         self._backdrop.soften_steps(frame, vertices, self._topology.triangles, around)

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from recognizer.face_model import FACE_BOTTOM, FACE_TOP, LOWER_MIDDLE, UPPER_MIDDLE, FaceModel
+from recognizer.face_model import (
+    FACE_BOTTOM,
+    FACE_TOP,
+    LIP_CORNERS,
+    LOWER_MIDDLE,
+    UPPER_MIDDLE,
+    FaceModel,
+)
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, sides
 from recognizer.fitting import FaceFitter, Pose
 from recognizer.landmarks import FaceLandmarks
@@ -21,6 +28,8 @@ _VISIBLE = {
 }  # fmt: skip
 #: A gap between the inner lips (in face heights) that is more than a seam.
 _OPEN_LIPS = 0.012
+#: A relaxed mouth's corners lie at most so much below the lips' middle (face widths).
+_DROOP = 0.015
 #: How much of the picture's height the face may fill, and how much it should at least.
 _FILL_MAX, _FILL_MIN = 0.62, 0.30
 
@@ -113,7 +122,29 @@ def _worn_expression(points, scores, pose: Pose, model: FaceModel) -> np.ndarray
         rows = model.lip_opening_rows
         jaw = ARKIT_INDEX["jawOpen"]
         worn[jaw] = np.clip((gap - rows @ worn) / rows[jaw], 0, 1)
+        _keep_smile(worn, pose.unproject(points), model)
     return worn
+
+
+def _keep_smile(worn: np.ndarray, face: np.ndarray, model: FaceModel) -> None:
+    """Take a part of the worn smile for the person's own, where without it the mouth would droop.
+
+    An open laugh is more than the head model's smile and jaw together: both taken away, the corners
+    would hang below the lips' middle as no relaxed mouth does.
+    """
+    smile = np.zeros_like(worn)
+    index = [ARKIT_INDEX[name] for name in sides("mouthSmile")]
+    smile[index] = worn[index]
+    field = model.landmark_blendshapes
+
+    def droop(points):
+        middle = (points[UPPER_MIDDLE, 1].mean() + points[LOWER_MIDDLE, 1].mean()) / 2
+        return points[list(LIP_CORNERS), 1].mean() - middle
+
+    excess = droop(face - np.tensordot(worn, field, 1)) - _DROOP
+    gain = -droop(np.tensordot(smile, field, 1))
+    if excess > 0 and gain > 0:
+        worn[index] *= 1 - min(1.0, excess / gain)
 
 
 def frame_face(image: np.ndarray, face: FaceLandmarks, size: int, square: bool) -> np.ndarray:

@@ -34,7 +34,7 @@ _CURVES = (
     (*FACE_OVAL, FACE_OVAL[0]),
 )  # fmt: skip
 #: How far the mouth's corners are moved from the inner lips' to the outer lips'.
-_CORNER = 0.5
+_CORNER = 0.35
 
 
 @dataclass(frozen=True)
