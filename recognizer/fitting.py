@@ -128,17 +128,23 @@ class FaceFitter:
         self.shape = self.model.landmarks.astype(np.float64)
         self._weights = _landmark_weights()
         self._rest = np.zeros(len(ARKIT_NAMES))
-        root = np.sqrt(self._weights)[:, None] * np.array([1.0, 1.0, _DEPTH_WEIGHT])
-        basis = self.model.landmark_blendshapes.astype(np.float64)
-        self._basis = basis
-        self._rows = (basis * root).reshape(len(basis), -1)
-        self._root = root
-        precision = (_NOISE / _prior_deviation()) ** 2 * 100
-        self._prior = precision
-        self._gram = self._rows @ self._rows.T + np.diag(precision)
+        self._root = np.sqrt(self._weights)[:, None] * np.array([1.0, 1.0, _DEPTH_WEIGHT])
+        self._prior = (_NOISE / _prior_deviation()) ** 2 * 100
+        self.move_by(self.model.landmark_blendshapes)
         self._rigid_weights = np.zeros(478)
         self._rigid_weights[list(_RIGID)] = 1.0
         self._rigid_weights += 0.05 * self._weights
+
+    def move_by(self, fields: np.ndarray) -> FaceFitter:
+        """Measure by other displacements than the face model's; returns itself.
+
+        Args:
+            fields: ``[52, 478, 3]`` in face widths: what each coefficient does to this person.
+        """
+        self._basis = np.asarray(fields, np.float64)
+        self._rows = (self._basis * self._root).reshape(len(self._basis), -1)
+        self._gram = self._rows @ self._rows.T + np.diag(self._prior)
+        return self
 
     def fit_identity(
         self, points: np.ndarray, scores: np.ndarray, iterations: int = 4, offsets: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,8 @@ _SMALL = 0.3
 _AROUND = 2.6
 #: A fit this far off (mean distance in face widths) is worth a confidence of 1/e.
 _RESIDUAL_SCALE = 0.03
+
+Fields = Callable[[np.ndarray], np.ndarray]
 
 
 class NoFaceError(ValueError):
@@ -73,11 +75,13 @@ class FaceTracker:
 
     Args:
         max_faces: the most faces to follow.
+        fields: what a coefficient does to a person (see :func:`fit_motion`).
     """
 
-    def __init__(self, max_faces: int = 1) -> None:
+    def __init__(self, max_faces: int = 1, fields: Fields | None = None) -> None:
         self._landmarker = FaceLandmarker(max_faces)
         self._max_faces = max_faces
+        self._fields = fields
 
     def close(self) -> None:
         """Free the landmarker."""
@@ -163,7 +167,7 @@ class FaceTracker:
     def image(self, image: np.ndarray) -> list[FaceTrack]:
         """Faces of one picture as tracks of one frame, largest first (empty if there is none)."""
         return [
-            _fit_track(i, _Observed([0], [face]), 1, 25.0)
+            _fit_track(i, _Observed([0], [face]), 1, 25.0, self._fields)
             for i, face in enumerate(self.detect(image))
         ]
 
@@ -186,7 +190,7 @@ class FaceTracker:
             last = [one.faces[-1] for one in observed]
             for face in self._detect_again(image, last) if observed else self.detect(image):
                 _assign(observed, face, count - 1).faces.append(face)
-        return [_fit_track(i, one, count, fps) for i, one in enumerate(observed)]
+        return [_fit_track(i, one, count, fps, self._fields) for i, one in enumerate(observed)]
 
 
 def largest(tracks: list[FaceTrack]) -> FaceTrack:
@@ -235,10 +239,12 @@ def _assign(observed: list[_Observed], face: FaceLandmarks, frame: int) -> _Obse
     return best
 
 
-def _fit_track(face_id: int, observed: _Observed, count: int, fps: float) -> FaceTrack:
+def _fit_track(
+    face_id: int, observed: _Observed, count: int, fps: float, fields: Fields | None
+) -> FaceTrack:
     points = np.stack([face.points for face in observed.faces])
     scores = np.stack([face.scores for face in observed.faces])
-    fitted = fit_motion(points, scores, fps)
+    fitted = fit_motion(points, scores, fps, fields=fields)
     rows = np.array(observed.frames)
 
     def spread(values: np.ndarray, fill: float = np.nan) -> np.ndarray:
@@ -267,7 +273,11 @@ class FittedMotion:
 
 
 def fit_motion(
-    points: np.ndarray, scores: np.ndarray, fps: float, fitter: FaceFitter | None = None
+    points: np.ndarray,
+    scores: np.ndarray,
+    fps: float,
+    fitter: FaceFitter | None = None,
+    fields: Fields | None = None,
 ) -> FittedMotion:
     """Landmarks of one person → motion.
 
@@ -276,10 +286,14 @@ def fit_motion(
         scores: ``[T, 52]`` MediaPipe's scores.
         fps: frames a second.
         fitter: a person already solved; otherwise solved from frames spread over the track.
+        fields: a renderer that moves a face otherwise than the face model does says how: neutral
+            points ``[478, 3]`` → displacements ``[52, 478, 3]``, in face widths.
     """
     if fitter is None:
         chosen = np.unique(np.linspace(0, len(points) - 1, _IDENTITY_FRAMES).astype(int))
         fitter = FaceFitter().fit_identity(points[chosen], scores[chosen])
+    if fields is not None:
+        fitter.move_by(fields(fitter.shape))
     fits = [fitter.fit_frame(p, s) for p, s in zip(points, scores, strict=True)]
     poses = [pose for pose, _ in fits]
     coefficients = np.array([c for _, c in fits])
