@@ -8,14 +8,13 @@ import numpy as np
 from gen.renderers.skin import continue_skin
 from gen.renderers.topology import Topology
 from recognizer.face_model import FaceModel
-from recognizer.raster import draw_textured
 
 #: A fold leaves this much of the height that skin had beyond the red of the lips.
 _FOLD = 0.3
 #: How far from the lips skin folds, in widths of the mouth.
 _FOLD_REACH = 0.45
 #: Lips this far apart (face widths) are parted, and their inner rims so wide.
-_PARTED, _RIM = 0.02, 0.012
+_PARTED, _RIM = 0.02, 0.02
 #: How much darker the line is where closed lips meet.
 _SHADOW = 0.4
 
@@ -45,9 +44,10 @@ class Lips:
             weight[self._upper[[0, -1]]] = 0
             members = np.flatnonzero(weight > 0.02)
             self._groups.append((members, near[members], 0.5 * sign * weight[members, None]))
+        lips = np.concatenate([self._upper, self._lower])
         self._folds = [
-            _Fold(rest, topology.outer_upper_lip, -1, width),
-            _Fold(rest, topology.outer_lower_lip, 1, width),
+            _Fold(rest, topology.outer_upper_lip, -1, width, lips),
+            _Fold(rest, topology.outer_lower_lip, 1, width, lips),
         ]
 
     def settle(self, space: np.ndarray, wanted: np.ndarray) -> None:
@@ -70,66 +70,53 @@ class LipRims:
     """The inner rims of parted lips, which in a photograph show teeth, as they look when closed.
 
     Args:
-        image: uint8 ``[H, W, 3]``, the portrait.
+        texture: uint8 ``[H, W, 4]``: what the mesh carries, with its matte.
         rest: ``[M, 3]`` mesh vertices in its pixels.
         topology: the mesh.
         scale: pixels of a face width.
-        triangles: int32 ``[F, 3]``: those of the mesh with its fringe.
-        alpha: float32 ``[N]``: the opacity of its vertices.
-        uv: float32 ``[N, 2]``: their places in the portrait.
     """
 
     def __init__(
-        self, image, rest: np.ndarray, topology: Topology, scale: float, triangles, alpha, uv
+        self, texture: np.ndarray, rest: np.ndarray, topology: Topology, scale: float
     ) -> None:
         self._upper, self._lower = topology.upper_lip, topology.lower_lip
+        self._texture = texture
         self._rest_gap = self._gap(rest)
-        self._skin = None
+        self._parted = None
         if self._rest_gap < _PARTED * scale:
             return
         inner = np.concatenate([rest[self._upper, :2], rest[self._lower[::-1], :2]])
         border = (topology.outer_upper_lip, topology.outer_lower_lip[::-1])
         outer = np.concatenate([rest[chain, :2] for chain in border])
         pad = 0.06 * scale
-        limit = np.array(image.shape[1::-1])
-        corner = np.clip(np.floor(outer.min(0) - pad).astype(int), 0, limit)
-        end = np.clip(np.ceil(outer.max(0) + pad).astype(int), 0, limit)
-        patch = np.ascontiguousarray(image[corner[1] : end[1], corner[0] : end[0]])
+        limit = np.array(texture.shape[1::-1])
+        (x0, y0) = corner = np.clip(np.floor(outer.min(0) - pad).astype(int), 0, limit)
+        x1, y1 = np.clip(np.ceil(outer.max(0) + pad).astype(int), 0, limit)
+        patch = texture[y0:y1, x0:x1].astype(np.float32)
         hole, red = (_filled(curve - corner, patch.shape[:2]) for curve in (inner, outer))
         far = cv2.distanceTransform(255 - hole, cv2.DIST_L2, 5) / scale  # from the opening
         known = (red > 0) & (far > _RIM)
         if not known.any():
             return
-        lips = continue_skin(patch.astype(np.float32), known, 0.03 * scale)
+        lips = continue_skin(patch, known, 0.03 * scale)
         # Where lips meet lies a shadow.
-        lips *= 1 - _SHADOW * np.exp(-((far / _RIM) ** 2))[..., None]
-        share = np.clip(2 - far / _RIM, 0, 1)[..., None]
-        self._skin = np.clip(patch + share * (lips - patch), 0, 255).astype(np.uint8)
-        self._uv, self._alpha = (uv - corner).astype(np.float32), alpha
-        rim = np.isin(triangles, np.concatenate([self._upper, self._lower])).any(1)
-        self._triangles = np.ascontiguousarray(triangles[rim])
+        lips[..., :3] *= 1 - _SHADOW * np.exp(-((3 * far / _RIM) ** 2))[..., None]
+        self._texture = texture.copy()
+        self._place = (slice(y0, y1), slice(x0, x1))
+        self._parted = patch
+        self._change = np.clip(2 - far / _RIM, 0, 1)[..., None] * (lips - patch)
 
-    def draw(self, frame: np.ndarray, depth: np.ndarray, points: np.ndarray) -> None:
-        """Lay them over the drawn lips as these close.
-
-        Args:
-            frame: uint8 ``[H, W, 3]``, drawn into.
-            depth: float32 ``[H, W]`` z-buffer.
-            points: float32 ``[N, 3]`` vertices in pixels.
-        """
-        if self._skin is None:
-            return
-        share = float(np.clip(2 - 2 * self._gap(points) / self._rest_gap, 0, 1))
-        if share > 0:
-            vertices = points.copy()
-            vertices[:, 2] -= 0.5  # before what is drawn there already
-            alpha = self._alpha * np.float32(share)
-            draw_textured(frame, depth, vertices, self._uv, alpha, self._triangles, self._skin)
+    def texture(self, points: np.ndarray) -> np.ndarray:
+        """What the mesh carries when its vertices lie at ``points [N, 3]``: uint8 ``[H, W, 4]``."""
+        if self._parted is not None:
+            share = float(np.clip(2 - 2 * self._gap(points) / self._rest_gap, 0, 1))
+            patch = self._parted + share * self._change
+            self._texture[self._place] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+        return self._texture
 
     def _gap(self, points: np.ndarray) -> float:
-        return float(
-            np.linalg.norm(points[self._lower, :2] - points[self._upper, :2], axis=1).max()
-        )
+        across = points[self._lower, :2] - points[self._upper, :2]
+        return float(np.linalg.norm(across, axis=1).max())
 
 
 def _filled(curve: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -147,9 +134,10 @@ class _Fold:
         border: the lip's outer border.
         side: -1 for skin above it, 1 for skin below it.
         width: of the mouth in pixels.
+        lips: vertices that are no skin.
     """
 
-    def __init__(self, rest: np.ndarray, border: np.ndarray, side: int, width: float) -> None:
+    def __init__(self, rest: np.ndarray, border: np.ndarray, side: int, width: float, lips) -> None:
         away, nearest = _nearest(rest, rest[border])
         along = rest[border[-1]] - rest[border[0]]
         along[2] = 0
@@ -158,6 +146,7 @@ class _Fold:
         height = (rest - rest[border][nearest]) @ self._out
         # Beside the mouth there is nothing to fold.
         inner = (nearest > 0) & (nearest < len(border) - 1)
+        inner[lips] = False
         self._members = np.flatnonzero((height > 0) & (away < _FOLD_REACH * width) & inner)
         self._border = border[nearest[self._members]]
         self._height = _FOLD * height[self._members]

@@ -63,9 +63,7 @@ class MeshRenderer:
             topology.upper_lip, topology.lower_lip, *topology.upper_lid, *topology.lower_lid,
         )  # fmt: skip
         self._triangles, self._uv, self._alpha = self._with_fringe()
-        self._rims = LipRims(
-            self._image, self._rest, topology, self._scale, self._triangles, self._alpha, self._uv
-        )
+        self._rims = LipRims(self._backdrop.person, self._rest, topology, self._scale)
         self._rest_gap = self._gap(self._rest)
         self._down = np.array([*(self._head[:2, 1] / np.linalg.norm(self._head[:2, 1])), 0.0])
 
@@ -99,9 +97,8 @@ class MeshRenderer:
             )  # fmt: skip
         if opacity > 0:
             self._mouth.draw(frame, upper, lower, wanted, rotation, translation, opacity)
-        person = self._backdrop.person
+        person = self._rims.texture(points)
         draw_textured(frame, depth, vertices, self._uv, self._alpha, self._triangles, person)
-        self._rims.draw(frame, depth, vertices)
         for lid, travel in zip(self._lids, travels, strict=True):
             lid.draw(frame, depth, vertices, travel)
         self._backdrop.soften_steps(frame, vertices, self._topology.triangles, around)

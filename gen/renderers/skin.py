@@ -12,12 +12,12 @@ def continue_skin(values: np.ndarray, known: np.ndarray, scale: float) -> np.nda
     Normalised convolution (Knutsson and Westin 1993), coarser with the distance to what is known.
 
     Args:
-        values: float32 ``[h, w, 3]``.
+        values: float32 ``[h, w, C]``.
         known: bool ``[h, w]``, somewhere true.
         scale: pixels of a typical gap.
 
     Returns:
-        float32 ``[h, w, 3]``, unchanged where known.
+        float32 ``[h, w, C]``, unchanged where known.
     """
     weights = known.astype(np.float32)
     out = np.broadcast_to(np.median(values[known], axis=0), values.shape)

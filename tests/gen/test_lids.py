@@ -1,0 +1,80 @@
+"""Lids close over the eye with skin, follow the gaze, and leave spectacles alone."""
+
+import cv2
+import numpy as np
+import pytest
+
+from gen.renderers.lids import _spectacles
+from gen.renderers.mesh import MeshRenderer
+from gen.renderers.portrait import Portrait
+from recognizer.face_model import LOWER_LID, UPPER_LID
+from recognizer.facs import ARKIT_INDEX, sides
+
+REST = np.zeros(6)
+
+
+def shown(renderer, **values):
+    wanted = renderer.expression.copy()
+    for stem, value in values.items():
+        for name in sides(stem):
+            wanted[ARKIT_INDEX[name]] = value
+    return renderer.render(wanted, REST)
+
+
+def eye_patch(frame, portrait, side):
+    """Pixels within the open eye, away from its margins."""
+    upper, lower = (portrait.landmarks[list(c[side][2:-2]), :2] for c in (UPPER_LID, LOWER_LID))
+    polygon = np.concatenate([0.7 * upper + 0.3 * lower, (0.4 * upper + 0.6 * lower)[::-1]])
+    mask = np.zeros(frame.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(polygon).astype(int)], 1)
+    return frame[mask > 0].astype(float)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_shut_eye_is_skin(renderer, portrait, side):
+    shut = eye_patch(shown(renderer, eyeBlink=1.0), portrait, side)
+    opened = eye_patch(portrait.image, portrait, side)
+    cheek = np.round(portrait.landmarks[[50, 280][side], 1::-1]).astype(int)
+    skin = portrait.image[cheek[0] - 3 : cheek[0] + 4, cheek[1] - 3 : cheek[1] + 4].mean((0, 1))
+    # Even, and of the skin's hue: neither white nor iris nor lashes drawn out over it.
+    assert shut.std(0).mean() < 0.5 * opened.std(0).mean()
+    hue = shut.mean(0) / shut.mean()
+    assert hue == pytest.approx(skin / skin.mean(), abs=0.15)
+
+
+def test_lids_follow_the_gaze(renderer, portrait, tracker):
+    def margin(**values):
+        (face,) = tracker.detect(shown(renderer, **values))
+        points = face.points[:, 1]
+        upper = points[[UPPER_LID[0][4], UPPER_LID[1][4]]].mean()
+        corners = points[[33, 133, 263, 362]].mean()
+        return (upper - corners) / portrait.pose.scale
+
+    assert margin(eyeLookDown=1.0) > margin() + 0.01
+    assert margin(eyeLookUp=1.0) < margin(eyeLookDown=1.0) - 0.01
+
+
+def test_spectacles_stay(picture, tracker):
+    """A frame drawn above the eyes is still there, straight and dark, when they shut."""
+    bare = Portrait.from_image(picture, 256, tracker=tracker)
+    image = bare.image.copy()
+    upper = bare.landmarks[[*UPPER_LID[0], *UPPER_LID[1]], :2]
+    brow = bare.landmarks[[52, 53, 65, 282, 283, 295], 1].mean()
+    row = int(0.35 * upper[:, 1].min() + 0.65 * brow)
+    x0, x1 = int(upper[:, 0].min()) - 12, int(upper[:, 0].max()) + 12
+    image[row - 3 : row + 3, x0:x1] = 10
+    worn = Portrait(image, bare.landmarks, bare.pose, bare.expression, bare.identity, 1)
+    frame = shown(MeshRenderer(worn), eyeBlink=1.0)
+    assert np.median(frame[row - 2 : row + 2, x0 + 4 : x1 - 4]) < 40
+
+
+def test_lashes_are_no_spectacles():
+    dark = np.zeros((60, 100), bool)
+    dark[10:18] = True  # a frame
+    dark[40:48, 30:70] = True  # liner, on the margin
+    dark[25:27, 30:70] = True  # a line
+    margin = np.zeros((60, 100), bool)
+    margin[44, 30:70] = True
+    frame = _spectacles(dark, margin, 20.0)
+    assert frame[14, 50] == pytest.approx(1, abs=1e-3)
+    assert frame[26:].max() < 0.05
