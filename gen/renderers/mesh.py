@@ -9,6 +9,7 @@ from gen.renderers.camera import HeadCamera
 from gen.renderers.eyes import Eye
 from gen.renderers.kernels import blend
 from gen.renderers.lids import Lid
+from gen.renderers.light import Light
 from gen.renderers.lip_shapes import shape_lips
 from gen.renderers.lips import LipRims, Lips
 from gen.renderers.mouth import Mouth
@@ -59,6 +60,7 @@ class MeshRenderer:
         self._backdrop = Backdrop(portrait, self._camera, topology)
         self._eyes = [Eye(portrait, self._camera, side) for side in (0, 1)]
         self._mouth = Mouth(portrait, self._camera)
+        self._light = Light(portrait, self._rest[:478])
         self._chains = (
             topology.upper_lip, topology.lower_lip, *topology.upper_lid, *topology.lower_lid,
         )  # fmt: skip
@@ -101,6 +103,7 @@ class MeshRenderer:
         draw_textured(frame, depth, vertices, self._uv, self._alpha, self._triangles, person)
         for lid, travel in zip(self._lids, travels, strict=True):
             lid.draw(frame, depth, vertices, travel)
+        self._light.apply(frame, points[:478])
         self._backdrop.soften_steps(frame, vertices, self._topology.triangles, around)
         return frame
 
