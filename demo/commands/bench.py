@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 from pathlib import Path
 
 import typer
@@ -12,8 +13,9 @@ from demo.progress import progress_bar
 
 
 def report(figures: dict, path: Path | None) -> None:
-    """Write the figures, or print them."""
+    """Write the figures, or print them; a list of numbers takes one line."""
     text = jsonlib.dumps(figures, indent=2) + "\n"
+    text = re.sub(r"\[[^\[\]{}\"]+\]", lambda found: " ".join(found[0].split()), text)
     if path:
         path.write_text(text, encoding="utf-8")
     else:

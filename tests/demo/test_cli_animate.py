@@ -5,7 +5,7 @@ import pytest
 from cli_helpers import check_clip, succeeded
 from PIL import Image
 
-from recognizer.media import probe
+from recognizer.media import iter_frames, probe
 from recognizer.motion import MotionTrack
 
 
@@ -51,6 +51,19 @@ def test_driven_by_a_video(run, tmp_path):
     assert track["jawOpen"].argmax() == 2
     assert track["headYaw"].argmax() == 2
     assert np.median(track.pose, axis=0) == pytest.approx(0, abs=0.2)
+
+
+def test_driven_by_changes_since_the_first_frame(run, files, tmp_path):
+    first = next(iter_frames(files / "talk.mp4"))
+    Image.fromarray(first).save(tmp_path / "first.png")
+    succeeded(run("animate %first.png @talk.mp4 -o %o.mp4 --size 256 --full-frame --relative"))
+    shown = [
+        np.asarray(frame, float) for frame in check_clip(tmp_path / "o.mp4", 5, size=(256, 256))
+    ]
+    # The first frame is the portrait; the film's third is its most open mouth, and so is this.
+    assert np.abs(shown[0] - first).mean() < 2
+    away = [np.abs(frame - first).mean() for frame in shown]
+    assert int(np.argmax(away)) == 2
 
 
 def test_animate_at_another_rate(run, tmp_path):

@@ -72,6 +72,9 @@ BAD = {
     "animate plain": ("animate @plain.png @m.csv -o %o.mp4", "no face"),
     "animate cut": ("animate @cut.png @m.csv -o %o.mp4", "cut.png"),
     "animate fps 0": ("animate @me.png @m.csv -o %o.mp4 --fps 0", "--fps"),
+    "a motion file has no first frame": (
+        "animate @me.png @m.csv -o %o.mp4 --relative", "--relative is for videos"
+    ),
     "animate ending": ("animate @me.png @m.csv -o %o.mov", "must end in .mp4"),
     # recognize
     "recognize text": ("recognize @text.mp4 -o %o.csv", "text.mp4"),
