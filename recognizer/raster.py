@@ -106,12 +106,13 @@ def draw_textured(frame, depth, vertices, uv, alpha, triangles, texture):
         alpha: float32 ``[N]``, 0..1, interpolated.
         triangles: int32 ``[F, 3]``; only those turned towards the camera (clockwise on a screen
             whose y points down) are drawn.
-        texture: uint8 ``[h, w, 3]``, or ``[h, w, 4]``: colours multiplied by an opacity, and that
-            opacity.
+        texture: uint8 ``[h, w, 3]``; or ``[h, w, 4]``: colours multiplied by an opacity, and that
+            opacity; or ``[h, w, 6]``: also half their second differences along x and y, plus 128,
+            by which what lies between pixels stays as sharp as they are.
     """
     height, width = frame.shape[:2]
     rows, columns = texture.shape[:2]
-    layered = texture.shape[2] == 4
+    layered, curved = texture.shape[2] >= 4, texture.shape[2] == 6
     right_most, bottom = np.float32(columns - 1.001), np.float32(rows - 1.001)
     zero, one = np.float32(0), np.float32(1)
     for f in range(len(triangles)):
@@ -160,15 +161,21 @@ def draw_textured(frame, depth, vertices, uv, alpha, triangles, texture):
                     )
                 if through < np.float32(0.5):
                     depth[y, x] = z
+                bend = zero
+                if curved:  # what linear interpolation is wrong by, to second order
+                    i0, j0 = int(t + np.float32(0.5)), int(s + np.float32(0.5))
+                    bend = fs * (one - fs) * (np.float32(texture[i0, j0, 4]) - np.float32(128))
+                    bend += ft * (one - ft) * (np.float32(texture[i0, j0, 5]) - np.float32(128))
                 for k in range(3):
                     value = opacity * (
                         w00 * texture[i, j, k]
                         + w01 * texture[i, j + 1, k]
                         + w10 * texture[i + 1, j, k]
                         + w11 * texture[i + 1, j + 1, k]
+                        - bend
                     )
                     value += through * frame[y, x, k] + np.float32(0.5)
-                    frame[y, x, k] = np.uint8(min(value, np.float32(255)))
+                    frame[y, x, k] = np.uint8(min(max(value, zero), np.float32(255)))
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -35,6 +35,8 @@ _RECEDE = 0.25
 _EDGE_REACH, _EDGE_STEP = 0.35, 0.06
 #: Depth by which what surrounds the face lies behind it, in face widths.
 _BEHIND = 0.03
+#: Second difference of three neighbours.
+_BEND = np.array([[1.0, -2.0, 1.0]], np.float32)
 
 
 class Backdrop:
@@ -46,8 +48,8 @@ class Backdrop:
         topology: the face's mesh; its outline is shared.
 
     Attributes:
-        person: uint8 ``[H, W, 4]``: the portrait's colours multiplied by the person's matte, and
-            the matte.
+        person: uint8 ``[H, W, 6]``: the portrait's colours multiplied by the person's matte, the
+            matte, and how colours bend (see :func:`recognizer.raster.draw_textured`).
     """
 
     def __init__(self, portrait: Portrait, camera: HeadCamera, topology: Topology) -> None:
@@ -57,7 +59,7 @@ class Backdrop:
         depth, distance = _head_depth(portrait)
         follow = _follow(portrait, distance)
         layers = split_layers(portrait, follow)
-        self.person, self._background = layers.person, layers.background
+        self.person, self._background = _with_curvature(layers.person), layers.background
 
         outline = portrait.landmarks[list(FACE_OVAL)]
         self._rim = topology.outline
@@ -142,6 +144,14 @@ class Backdrop:
         draw_depth(depth, face - offset, triangles)
         region = frame[low[1] : high[1], low[0] : high[0]]
         soften_steps(region, region.copy(), depth, np.float32(self._step))
+
+
+def _with_curvature(person: np.ndarray) -> np.ndarray:
+    """A texture ``[H, W, 4]`` and half of its brightness's second differences along x and y."""
+    grey = person[..., :3].astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
+    bent = [cv2.filter2D(grey, -1, kernel) for kernel in (_BEND, _BEND.T)]
+    bent = 128 + 0.5 * np.stack(bent, axis=-1)
+    return np.concatenate([person, bent.clip(0, 255).astype(np.uint8)], axis=-1)
 
 
 def _surroundings(rim: np.ndarray, width: int, height: int):
