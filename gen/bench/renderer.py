@@ -55,7 +55,7 @@ def renderer_benchmark(
         frames: at most so many frames of a clip, from its beginning.
         stride: every so many frames the pictures are compared; keypoints are in all.
         hook: progress.
-        refiner: repaints the mouth.
+        refiner: repaints the mouth (the figure of memory is without it).
 
     Raises:
         ValueError: a clip shows no face, or fewer than four frames of it.
