@@ -22,7 +22,7 @@ _BORDER = 0.3
 _HAIR_NEAR, _HAIR_FAR = 0.45, 0.95
 #: Face widths below the chin at which the neck stands on shoulders that keep still: under the chin,
 #: and beside the neck.
-_NECK, _SHOULDER = 0.75, 0.18
+_NECK, _SHOULDER = 0.45, 0.18
 #: How far an expression moves the skin beside the face, in face widths.
 _SKIN_REACH = 0.22
 #: Depth of hair and neck in face widths before the ears. They lie farther back; but where a head
