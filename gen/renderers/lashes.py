@@ -40,6 +40,7 @@ class Lashes:
         self._length = _LENGTH * aperture * np.interp(
             place, [0, 0.15, 0.4, 0.8, 1], [0.75, 1, 0.9, 0.5, 0.3]
         ) * rng.uniform(0.75, 1.1, _HAIRS)  # fmt: skip
+        self._length *= 0.8 + 0.6 * max(contrast, 0.0)  # made-up lashes are long
         self._lean = np.interp(place, [0, 0.5, 1], [1.1, 0.25, -0.35])
 
     def draw(self, frame: np.ndarray, margin: np.ndarray, share: float) -> None:

@@ -18,9 +18,11 @@ _LINER = 0.3
 #: Darker than this share of the lid's skin is neither skin nor shadow.
 _FRAME = 0.35
 #: The lower lid's wet rim, hidden when shut (apertures).
-_RIM = 0.2
+_RIM = 0.25
 #: A fold leaves this much of the height that skin had above the margin.
-_FOLD = 0.25
+_FOLD = 0.12
+#: How far above the margin (apertures) skin gives way when it is pushed up, and by what share.
+_FOLD_REACH, _YIELD = 3.0, 0.7
 #: Travel of the margin (in apertures) over which the photographed lashes give way to bare skin.
 _BARE_FROM, _BARE_TO = 0.12, 0.6
 #: The upper lid rides on the eyeball: so much farther than the head model's, whose eyes turn by
@@ -62,8 +64,10 @@ class Lid:
         below = rest[:, 1] > rest[upper, 1][nearest]
         weight = np.where(below, 0, np.maximum(weight, strip * (weight > 0.25)))
         tall = (rest[upper][nearest] - rest) @ self._down
-        self._above = np.flatnonzero((tall > 0) & (away.min(1) < 1.1 * self._aperture))
+        above = np.flatnonzero((tall > 0) & (away.min(1) < _FOLD_REACH * self._aperture))
+        self._above = above[np.lexsort((tall[above], nearest[above]))]  # up each column of skin
         self._near_above, self._height = nearest[self._above], tall[self._above]
+        self._yield = _YIELD * np.clip(_FOLD_REACH - self._height / self._aperture, 0, 1)
         self._skin, corner, bared, frame, tone = _bare(
             image, rest[upper, :2], rest[lower, :2], rest[list(_BROW[side]), :2], self._aperture
         )
@@ -73,6 +77,9 @@ class Lid:
         column, row = uv[inside].astype(int).T
         # The mesh is coarse: what borders on a frame must not pull at it either.
         near = cv2.dilate(frame, np.ones((2 * round(0.25 * self._aperture) + 1,) * 2))
+        held = weight > 0.02
+        held[upper[[0, -1]]] = False
+        self._own = np.flatnonzero(held)
         weight[inside] *= 1 - near[row, column]
         covered = np.zeros(len(rest), bool)
         covered[inside] = bared[row, column] > 0
@@ -92,7 +99,7 @@ class Lid:
         """Let the lid follow the eye in displacements ``[52, M, 3]``; it blinks by its own rule."""
         for stem, factor in _LOOK.items():
             basis[ARKIT_INDEX[stem + self._side]][self.members] *= factor * self._narrow
-        basis[ARKIT_INDEX["eyeBlink" + self._side]][self.members] = 0
+        basis[ARKIT_INDEX["eyeBlink" + self._side]][self._own] = 0
 
     def close(self, space: np.ndarray, amount: float) -> float:
         """Move the lid in place; ``amount`` is 0 for as in the portrait, 1 for shut.
@@ -111,8 +118,12 @@ class Lid:
     def _unfold(self, space: np.ndarray) -> None:
         """Lowered brows push skin down to the margin, not past it."""
         height = (space[self._upper][self._near_above] - space[self._above]) @ self._down
-        deficit = np.clip(_FOLD * self._height - height, 0, None)
-        space[self._above] -= deficit[:, None] * self._down
+        least = _FOLD * np.minimum(self._height, self._aperture)
+        deficit = np.clip(least - height, 0, None)
+        # What is pushed up pushes up what lies above it: a brow stops as a whole.
+        column = (1 + deficit.max(initial=0.0)) * self._near_above
+        pushed = self._yield * (np.maximum.accumulate(deficit + column) - column)
+        space[self._above] -= np.maximum(deficit, pushed)[:, None] * self._down
 
     def draw(self, frame: np.ndarray, depth: np.ndarray, points: np.ndarray, amount: float) -> None:
         """Lay bare skin and lashes that hang down over the drawn lid as it closes.
