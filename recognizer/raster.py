@@ -23,23 +23,32 @@ def _bounds(a, b, c, limit):
 
 
 @njit(inline="always")
-def _cross(ax, ay, bx, by, y, left, right):
-    """Widen a row's span to where an edge crosses it."""
+def _edge(ax, ay, bx, by):
+    """Rows between which an edge runs, where it begins, and its slope: ``(top, bottom, x, dx)``."""
     if ay > by:  # the same arithmetic for both triangles of an edge
         ax, ay, bx, by = bx, by, ax, ay
-    if ay <= y and y <= by and by - ay > _TINY:
-        x = ax + (bx - ax) * ((y - ay) / (by - ay))
+    if by - ay < _TINY:
+        return ay, ay - np.float32(1), ax, np.float32(0)  # crosses no row
+    return ay, by, ax, (bx - ax) / (by - ay)
+
+
+@njit(inline="always")
+def _cross(edge, y, left, right):
+    """Widen a row's span to where an edge crosses it."""
+    top, bottom, x, slope = edge
+    if top <= y and y <= bottom:
+        x += slope * (y - top)
         left, right = min(left, x), max(right, x)
     return left, right
 
 
 @njit(inline="always")
-def _span(ax, ay, bx, by, cx, cy, y, width):
+def _span(ab, bc, ca, y, width):
     """Where row ``y`` is inside a triangle: ``(left, right)``, real, within the picture."""
     left, right = np.float32(width), np.float32(-1)
-    left, right = _cross(ax, ay, bx, by, y, left, right)
-    left, right = _cross(bx, by, cx, cy, y, left, right)
-    left, right = _cross(cx, cy, ax, ay, y, left, right)
+    left, right = _cross(ab, y, left, right)
+    left, right = _cross(bc, y, left, right)
+    left, right = _cross(ca, y, left, right)
     return max(left, np.float32(0)), min(right, np.float32(width - 1))
 
 
@@ -78,8 +87,9 @@ def rasterize(vertices, triangles, height, width):
             continue
         inverse = np.float32(1.0) / area
         first, last = _bounds(ay, by, cy, height)
+        ab, bc, ca = _edge(ax, ay, bx, by), _edge(bx, by, cx, cy), _edge(cx, cy, ax, ay)
         for y in range(first, last + 1):
-            left, right = _span(ax, ay, bx, by, cx, cy, np.float32(y), width)
+            left, right = _span(ab, bc, ca, np.float32(y), width)
             for x in range(int(np.ceil(left - _OVERLAP)), int(np.floor(right + _OVERLAP)) + 1):
                 u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) * inverse
                 v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) * inverse
@@ -132,8 +142,9 @@ def draw_textured(frame, depth, vertices, uv, alpha, triangles, texture):
         ox, oy = _plane(ax, ay, bx, by, cx, cy, inverse, aa, alpha[b], alpha[c])
         sx, sy = _plane(ax, ay, bx, by, cx, cy, inverse, au, uv[b, 0], uv[c, 0])
         tx, ty = _plane(ax, ay, bx, by, cx, cy, inverse, av, uv[b, 1], uv[c, 1])
+        ab, bc, ca = _edge(ax, ay, bx, by), _edge(bx, by, cx, cy), _edge(cx, cy, ax, ay)
         for y in range(first, last + 1):
-            left, right = _span(ax, ay, bx, by, cx, cy, np.float32(y), width)
+            left, right = _span(ab, bc, ca, np.float32(y), width)
             down = np.float32(y) - ay
             z0, o0 = az + zy * down, aa + oy * down
             s0, t0 = au + sy * down, av + ty * down
@@ -146,8 +157,9 @@ def draw_textured(frame, depth, vertices, uv, alpha, triangles, texture):
                 opacity = min(max(o0 + ox * along, zero), one)
                 s = min(max(s0 + sx * along, zero), right_most)
                 t = min(max(t0 + tx * along, zero), bottom)
-                i, j = int(t), int(s)
-                ft, fs = t - i, s - j
+                i, j = np.uint32(t), np.uint32(s)  # unsigned: numba need not wrap them
+                ft, fs = t - np.float32(i), s - np.float32(j)
+                below, beside = i + np.uint32(1), j + np.uint32(1)
                 w11 = ft * fs
                 w10, w01 = ft - w11, fs - w11
                 w00 = one - ft - fs + w11
@@ -155,23 +167,25 @@ def draw_textured(frame, depth, vertices, uv, alpha, triangles, texture):
                 if layered:
                     through = one - opacity * np.float32(1 / 255) * (
                         w00 * texture[i, j, 3]
-                        + w01 * texture[i, j + 1, 3]
-                        + w10 * texture[i + 1, j, 3]
-                        + w11 * texture[i + 1, j + 1, 3]
+                        + w01 * texture[i, beside, 3]
+                        + w10 * texture[below, j, 3]
+                        + w11 * texture[below, beside, 3]
                     )
                 if through < np.float32(0.5):
                     depth[y, x] = z
+                elif through == one:
+                    continue
                 bend = zero
                 if curved:  # what linear interpolation is wrong by, to second order
-                    i0, j0 = int(t + np.float32(0.5)), int(s + np.float32(0.5))
+                    i0, j0 = np.uint32(t + np.float32(0.5)), np.uint32(s + np.float32(0.5))
                     bend = fs * (one - fs) * (np.float32(texture[i0, j0, 4]) - np.float32(128))
                     bend += ft * (one - ft) * (np.float32(texture[i0, j0, 5]) - np.float32(128))
                 for k in range(3):
                     value = opacity * (
                         w00 * texture[i, j, k]
-                        + w01 * texture[i, j + 1, k]
-                        + w10 * texture[i + 1, j, k]
-                        + w11 * texture[i + 1, j + 1, k]
+                        + w01 * texture[i, beside, k]
+                        + w10 * texture[below, j, k]
+                        + w11 * texture[below, beside, k]
                         - bend
                     )
                     value += through * frame[y, x, k] + np.float32(0.5)
@@ -200,8 +214,9 @@ def draw_coloured(frame, depth, vertices, colours, triangles):
             continue
         inverse = np.float32(1.0) / area
         first, last = _bounds(ay, by, cy, height)
+        ab, bc, ca = _edge(ax, ay, bx, by), _edge(bx, by, cx, cy), _edge(cx, cy, ax, ay)
         for y in range(first, last + 1):
-            left, right = _span(ax, ay, bx, by, cx, cy, np.float32(y), width)
+            left, right = _span(ab, bc, ca, np.float32(y), width)
             for x in range(int(np.ceil(left - _OVERLAP)), int(np.floor(right + _OVERLAP)) + 1):
                 u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) * inverse
                 v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) * inverse
@@ -228,8 +243,9 @@ def draw_depth(depth, vertices, triangles):
         first, last = _bounds(ay, by, cy, height)
         zx, zy = _plane(ax, ay, bx, by, cx, cy, np.float32(1) / area, az, vertices[b, 2],
                         vertices[c, 2])  # fmt: skip
+        ab, bc, ca = _edge(ax, ay, bx, by), _edge(bx, by, cx, cy), _edge(cx, cy, ax, ay)
         for y in range(first, last + 1):
-            left, right = _span(ax, ay, bx, by, cx, cy, np.float32(y), width)
+            left, right = _span(ab, bc, ca, np.float32(y), width)
             z0 = az + zy * (np.float32(y) - ay)
             for x in range(int(np.ceil(left - _OVERLAP)), int(np.floor(right + _OVERLAP)) + 1):
                 depth[y, x] = min(depth[y, x], z0 + zx * (np.float32(x) - ax))
