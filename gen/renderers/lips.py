@@ -104,7 +104,8 @@ class LipRims:
         self._texture = texture.copy()
         self._place = (slice(y0, y1), slice(x0, x1))
         self._parted = patch
-        self._change = np.clip(2 - far / _RIM, 0, 1)[..., None] * (lips - patch)
+        share = np.clip(2 - far / _RIM, 0, 1) * cv2.GaussianBlur(red, (0, 0), 0.005 * scale) / 255
+        self._change = share[..., None] * (lips - patch)
 
     def texture(self, points: np.ndarray) -> np.ndarray:
         """What the mesh carries when its vertices lie at ``points [N, 3]``: uint8 ``[H, W, 4]``."""
