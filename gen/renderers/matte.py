@@ -19,6 +19,8 @@ from recognizer.raster import rasterize
 
 #: Longer side of the picture that GrabCut sees, and its rounds.
 _WORK_SIZE, _ROUNDS = 144, 3
+#: Pixels of person and of background without which there is nothing to tell apart.
+_FEWEST = 50
 #: Face widths: hair that is likely, and the farthest that is possible, outside the fitted head.
 _LIKELY_HAIR, _FARTHEST_HAIR = 0.2, 0.75
 #: Face widths inside the fitted head's outline from which on there is no doubt.
@@ -79,12 +81,15 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
 
 
 def person_matte(portrait: Portrait) -> np.ndarray:
-    """Head, hair and shoulders float32 ``[H, W]``, 0..1."""
+    """Head, hair and shoulders float32 ``[H, W]``, 0..1; all 1 where no background is seen."""
     height, width = portrait.image.shape[:2]
     factor = _WORK_SIZE / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = cv2.resize(portrait.image, size, interpolation=cv2.INTER_AREA)
     mask, inner = _prior(portrait, size, factor)
+    behind = np.isin(mask, (cv2.GC_BGD, cv2.GC_PR_BGD)).sum()
+    if min(behind, mask.size - behind) < _FEWEST:  # a face that fills the picture
+        return np.ones((height, width), np.float32)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
     cv2.grabCut(small, mask, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from gen.renderers.matte import fill, person_matte, split_layers
+from gen.renderers.mesh import MeshRenderer
+from gen.renderers.portrait import Portrait
 
 REST = np.zeros(6)
 TURNS = [(0, 20, 0), (0, -20, 0), (15, 0, 0), (-15, 0, 0), (0, 0, 15), (0, 0, -15)]
@@ -80,6 +82,21 @@ def test_a_shift_of_the_head_is_a_shift_of_its_pixels(renderer, portrait):
     still = np.abs(frame[rows, x0:x1] - portrait.image[rows, x0:x1])
     assert moved.mean() < 0.4 * still.mean()
     assert np.median(moved) <= 4
+
+
+@pytest.mark.parametrize("square", [True, False])
+def test_a_face_that_fills_the_picture(picture, tracker, square):
+    height, width = picture.shape[:2]
+    with_margin = Portrait.from_image(picture, max(height, width), square=False, tracker=tracker)
+    (x0, y0), (x1, y1) = (f(with_margin.landmarks[:, :2], 0).astype(int) for f in (np.min, np.max))
+    close = Portrait.from_image(
+        np.ascontiguousarray(picture[y0:y1, x0:x1]), 128, square=square, tracker=tracker
+    )
+    renderer = MeshRenderer(close)
+    still = renderer.render(close.expression, REST).astype(int)
+    assert np.abs(still - close.image).mean() < 0.5
+    turned = renderer.render(close.expression, np.array([5, 10, 5, 0.05, 0, 0], float))
+    assert np.abs(turned.astype(int) - close.image).mean() > 2
 
 
 def test_fill_continues_a_gradient():
