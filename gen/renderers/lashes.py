@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-_SAMPLES = 3  # a side, within a pixel
+_SAMPLES = 2  # a side, within a pixel
 _HAIRS = 26
 #: Length of the longest hair and thickness of the line, in eye apertures.
 _LENGTH, _LINE = 0.42, 0.12
