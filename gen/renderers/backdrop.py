@@ -13,8 +13,8 @@ from gen.renderers.topology import Topology
 from recognizer.face_model import FACE_OVAL, FaceModel
 from recognizer.raster import draw_depth, draw_textured, rasterize, soften_steps
 
-#: Cells of the grid that carries the head, along the picture's longer side.
-_CELLS = 56
+#: Cells of the grid that carries the head, in face widths.
+_CELL = 0.046
 #: What is cut by the picture's border stretches over so many face widths, lest its cut be seen.
 _BORDER = 0.3
 #: Distances in face widths from the fitted head between which things stop following it: hair
@@ -64,8 +64,8 @@ class Backdrop:
         outline = portrait.landmarks[list(FACE_OVAL)]
         self._rim = topology.outline
         rim = np.asarray(topology.refine @ portrait.landmarks)[self._rim]
-        points, triangles = _surroundings(rim[:, :2], width, height)
-        shown = _visible(self.person[..., 3], points, triangles)
+        points, triangles = _surroundings(rim[:, :2], follow, _CELL * unit)
+        shown = _visible(self.person[..., 3], points, triangles, _CELL * unit)
         self._triangles = np.ascontiguousarray(triangles[shown], np.int32)
         self._texture = np.ascontiguousarray(points, np.float32)
         self._opaque = np.ones(len(points), np.float32)
@@ -154,18 +154,21 @@ def _with_curvature(person: np.ndarray) -> np.ndarray:
     return np.concatenate([person, bent.clip(0, 255).astype(np.uint8)], axis=-1)
 
 
-def _surroundings(rim: np.ndarray, width: int, height: int):
-    """Points around a closed outline, their places in the picture, and triangles between.
+def _surroundings(rim: np.ndarray, follow: np.ndarray, cell: float):
+    """Points around a closed outline, wherever something follows the head, and triangles between.
 
     Returns:
         ``(points [N, 2], of which the first are the rim; triangles [F, 3], clockwise)``.
     """
-    cell = max(height, width) / _CELLS
-    axes = []
-    for length in (width, height):
-        count = int(np.ceil(length / cell))
-        axes.append(np.linspace(0, length - 1, count + 1))
+    height, width = follow.shape
+    axes = [
+        np.linspace(0, length - 1, int(np.ceil(length / cell)) + 1) for length in (width, height)
+    ]
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    size = 2 * int(np.ceil(cell)) + 1
+    near = cv2.dilate(follow, np.ones((size, size), np.uint8))
+    columns, rows = np.round(grid).astype(int).T
+    grid = grid[near[rows, columns] > 0]
     polygon = rim.astype(np.float32)
     outside = np.array([cv2.pointPolygonTest(polygon, (float(x), float(y)), True) for x, y in grid])
     points = np.concatenate([rim, grid[outside < -0.45 * cell]])
@@ -183,10 +186,11 @@ def _surroundings(rim: np.ndarray, width: int, height: int):
     return points, triangles
 
 
-def _visible(alpha: np.ndarray, points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def _visible(
+    alpha: np.ndarray, points: np.ndarray, triangles: np.ndarray, cell: float
+) -> np.ndarray:
     """bool ``[F]``: triangles in whose neighbourhood the person is not wholly transparent."""
     height, width = alpha.shape
-    cell = max(height, width) / _CELLS
     size = 2 * int(np.ceil(cell)) + 1
     wide = cv2.dilate(alpha, np.ones((size, size), np.uint8))
     at = np.round(points[triangles].mean(1)).astype(int)
