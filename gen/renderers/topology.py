@@ -1,4 +1,4 @@
-"""The triangles that carry a portrait's pixels: MediaPipe's tessellation, refined, with soft edges.
+"""The triangles that carry a portrait's pixels: MediaPipe's tessellation, refined.
 
 The mesh is a fixed linear map of the 478 landmarks, so that the same matrix refines positions and
 displacements. It has holes where a face has them: between the inner lips and in the eyes.
@@ -44,7 +44,6 @@ class Topology:
     Attributes:
         refine: sparse ``[M, 478]``: landmarks → mesh vertices.
         triangles: int32 ``[F, 3]``, clockwise seen from the front (y down).
-        alpha: float32 ``[M]``: 0 on the face's outline, where the backdrop takes over.
         upper_lip, lower_lip: inner-lip chains from the image's left corner to its right one.
         outer_upper_lip, outer_lower_lip: the border of the red, likewise.
         upper_lid, lower_lid: per eye, from the outer to the inner corner.
@@ -54,7 +53,6 @@ class Topology:
 
     refine: sparse.csr_matrix
     triangles: np.ndarray
-    alpha: np.ndarray
     upper_lip: np.ndarray
     lower_lip: np.ndarray
     outer_upper_lip: np.ndarray
@@ -91,15 +89,10 @@ def face_topology(levels: int = 2) -> Topology:
         matrix = sparse.vstack([matrix, extra @ matrix]).tocsr()
         count += len(rows)
     refine = sparse.csr_matrix(matrix)
-    # Soft outline: transparent on the oval, opaque half an original triangle further in.
-    alpha = np.ones(478)
-    alpha[list(FACE_OVAL)] = 0.0
-    alpha = np.clip(2 * (refine @ alpha), 0, 1)
     chains = [np.array(curve) for curve in curves]
     return Topology(
         refine=refine,
         triangles=_clockwise(triangles, refine),
-        alpha=alpha.astype(np.float32),
         upper_lip=chains[0],
         lower_lip=chains[1],
         outer_upper_lip=chains[2],
