@@ -28,6 +28,10 @@ _CERTAIN = 0.06
 #: Face widths: how far outside the matte hair may stand; the farther the plainer the background
 #: is: the share of it that can be guessed from farther away, to within so many levels.
 _STRAY, _STRAY_FAR, _PLAIN, _PLAIN_SHARE = 0.09, 0.30, 8.0, (0.3, 0.5)
+#: From the ears down to the chin that becomes less: shoulders are guessed for background.
+_STRAY_DOWN = (-0.35, -0.1), (1.0, 0.3)
+#: Longer side of the picture on which the background is continued.
+_FILL_SIZE = 144
 #: What a guessed background is given of the known one's grain: at most so many levels.
 _GRAIN = 6.0
 
@@ -65,7 +69,8 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     plain = (np.abs(wide - image).max(-1) < _PLAIN) * ring  # what differs may be hair
     spread = 0.25 * unit
     plain = _blur(plain, spread) / np.maximum(_blur(ring, spread), 1e-3)
-    reach = np.interp(plain, _PLAIN_SHARE, (_STRAY, _STRAY_FAR)) * np.clip(moving, 0.2, 1)
+    below, _ = bust_coordinates(portrait, image.shape[1::-1], 1.0)
+    reach = np.interp(plain, _PLAIN_SHARE, (_STRAY, _STRAY_FAR)) * np.interp(below, *_STRAY_DOWN)
     guess = np.clip(3 - 3 * outside / reach, 0, 1) * np.clip(3 * moving - 0.6, 0, 1)
     filled = fill(image, guess <= 0)
     behind = np.round(image + guess[..., None] * (filled - image)).astype(np.uint8)
@@ -153,7 +158,7 @@ def _one_piece(person: np.ndarray) -> np.ndarray:
 def fill(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Continue a picture into its hidden part.
 
-    Low frequencies are pulled from a pyramid of what is known (Gortler et al. 1996); grain is
+    Shades are carried on from the nearest known ones (Telea 2004) on a small copy; grain is
     mirrored at the nearest known pixel.
 
     Args:
@@ -166,7 +171,7 @@ def fill(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     if known.all() or not known.any():
         return image.astype(np.float32)
     height, width = known.shape
-    smooth = _pull(image.astype(np.float32), known.astype(np.float32))
+    smooth = _continued(image, known)
     soft = cv2.GaussianBlur(image, (0, 0), 1.5).astype(np.float32)
     grain = np.clip(image - soft, -_GRAIN, _GRAIN)
     _, labels = cv2.distanceTransformWithLabels(
@@ -181,17 +186,16 @@ def fill(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.where(known[..., None], image, smooth + texture).clip(0, 255).astype(np.float32)
 
 
-def _pull(colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Colours where the weight is 0, from coarser and coarser means of those where it is 1."""
-    total = colours * weight[..., None]
-    levels = []
-    while min(weight.shape) > 2:
-        levels.append((total, weight))
-        total, weight = cv2.pyrDown(total), cv2.pyrDown(weight)
-    out = total / np.maximum(weight, 1e-6)[..., None]
-    for total, weight in reversed(levels):
-        size = weight.shape[::-1]
-        out = cv2.pyrUp(out, dstsize=size)
-        share = np.clip(4 * weight, 0, 1)[..., None]
-        out += share * (total / np.maximum(weight, 1e-6)[..., None] - out)
-    return out
+def _continued(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Shades carried on into the hidden part, on a small copy: float32 ``[H, W, 3]``."""
+    height, width = known.shape
+    factor = min(1.0, _FILL_SIZE / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    # A pixel of the copy is known where all of it is, and a little around: hair is not.
+    share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    hidden = cv2.dilate((share < 0.999).astype(np.uint8), np.ones((3, 3), np.uint8))
+    if hidden.all():
+        hidden = (share < 0.999).astype(np.uint8)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    filled = cv2.inpaint(small, hidden, 4, cv2.INPAINT_TELEA)
+    return cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
