@@ -1,9 +1,8 @@
 """Pairs of a rendered and a filmed patch, to train the refiner on.
 
-``python -m gen.data.patches VIDEOS --records RECORDS -o DIR`` takes one frame of each clip as the
-portrait, drives it with the motion measured in the clip, and cuts the same patch out of the
-rendered and the filmed frames. ``VIDEOS/NAME.mp4`` goes with ``RECORDS/NAME.npz``
-(:mod:`gen.data.records`).
+``python -m gen.data.patches VIDEOS -o DIR`` takes one frame of each clip as the portrait, drives it
+with the motion measured in the clip, and cuts the same patch out of the rendered and the filmed
+frames.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gen.data.records import MotionRecord
-from gen.driving import relative_pose
+from gen.driving import measure_driver, relative_pose
 from gen.renderers.mesh import MeshRenderer
 from gen.renderers.patch import PATCH_KINDS, PatchView
 from gen.renderers.portrait import Portrait
@@ -142,14 +140,12 @@ def pairs_from_clip(
         tracker: to find the face with.
 
     Raises:
-        ValueError: fewer than two frames with motion.
+        ValueError: fewer than two frames, or motion of another length.
         NoFaceError: the portrait shows no face.
     """
-    length = min(len(frames), len(motion))
-    if length < 2:
-        raise ValueError("a clip of one frame has no pairs")
-    motion = MotionTrack.from_vectors(motion.filled().to_vectors()[:length], motion.fps)
-    own = 0 if rng.random() < 0.5 else int(rng.integers(length))
+    if len(frames) != len(motion) or len(frames) < 2:
+        raise ValueError(f"{len(frames)} frames with motion of {len(motion)} have no pairs")
+    own = 0 if rng.random() < 0.5 else int(rng.integers(len(frames)))
     portrait = Portrait.from_image(frames[own], size, square=False, tracker=tracker)
     width, height = portrait.image.shape[1::-1]
     way = cv2.INTER_AREA if width < frames[0].shape[1] else cv2.INTER_CUBIC
@@ -160,33 +156,30 @@ def pairs_from_clip(
     return draw_pairs(portrait, motion, own, choose_frames(motion, count, rng), truth)
 
 
-def build(
-    videos: Path, records: Path, output: Path, clips: int, hold_out: int, count: int, seed: int = 0
-) -> int:
+def build(videos: Path, output: Path, clips: int, hold_out: int, count: int, seed: int = 0) -> int:
     """Write one file a clip, spread over all but the last ``hold_out`` names; returns how many.
 
     Raises:
-        ValueError: no video has a record.
+        ValueError: there are no videos.
     """
-    names = [path.stem for path in sorted(records.glob("*.npz"))]
-    names = [name for name in names if (videos / f"{name}.mp4").is_file()]
-    names = names[: max(0, len(names) - hold_out)]
-    if not names:
-        raise ValueError(f"no video of {videos} has a record in {records}")
-    chosen = np.unique(np.linspace(0, len(names) - 1, clips).astype(int))
+    paths = sorted(videos.glob("*.mp4"))
+    paths = paths[: max(0, len(paths) - hold_out)]
+    if not paths:
+        raise ValueError(f"{videos} holds no videos (.mp4) beside the {hold_out} held out")
+    chosen = np.unique(np.linspace(0, len(paths) - 1, clips).astype(int))
     output.mkdir(parents=True, exist_ok=True)
     written = 0
     with FaceTracker() as tracker:
         for i in chosen:
             rng = np.random.default_rng([seed, int(i)])
-            motion = MotionRecord.load(records / f"{names[i]}.npz").motion
-            frames = list(iter_frames(videos / f"{names[i]}.mp4", fps=motion.fps))
+            frames = list(iter_frames(paths[i]))
             try:
+                motion = measure_driver(paths[i], lambda *_: None, len(frames)).motion
                 pairs = pairs_from_clip(frames, motion, count, rng, tracker=tracker)
             except NoFaceError as error:
-                print(f"left out: {names[i]}: {error}")
+                print(f"left out: {paths[i].name}: {error}")
                 continue
-            pairs.save(output / f"{names[i]}.npz")
+            pairs.save(output / f"{paths[i].stem}.npz")
             written += 1
     return written
 
@@ -199,16 +192,15 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("videos", type=Path)
-    parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--clips", type=int, default=320)
+    parser.add_argument("--clips", type=int, default=120)
     parser.add_argument("--hold-out", type=int, default=100)
-    parser.add_argument("--count", type=int, default=24, help="pairs a clip")
+    parser.add_argument("--count", type=int, default=30, help="pairs a clip")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     written = build(
-        options.videos, options.records, options.output,
-        options.clips, options.hold_out, options.count, options.seed,
+        options.videos, options.output, options.clips, options.hold_out, options.count,
+        options.seed,
     )  # fmt: skip
     print(f"{options.output}: {written} clips")
 

@@ -28,6 +28,8 @@ _POINTS = (*_OUTER_LIPS, *_INNER_UPPER, *_INNER_LOWER)
 _TEETH = {"teeth_upper": 1.0, "teeth_lower": 0.5}
 #: Every so many vertices of the front teeth are enough for their outline.
 _TOOTH_STRIDE = 5
+#: A change (grey levels) from which on nothing finer than the patch is left.
+_PAINTED_OVER = 48.0
 _POSE_LIMIT = np.array([60.0, 60.0, 60.0, 2.0, 2.0, 2.0])
 
 
@@ -165,17 +167,20 @@ class PatchView:
     def add(self, frame: np.ndarray, place: PatchPlace, change: np.ndarray) -> None:
         """Add a change float32 ``[S, S, 3]`` (0 at the patch's rim) to a frame, in place.
 
-        Only what a patch can hold is changed: finer detail of the frame stays.
+        What is finer than a patch can hold stays, but fades where the change is large: teeth that
+        are painted over must not leave the lines between them.
         """
         low, high = self._box(place.matrix, frame.shape, 1)
         if (high - low < 1).any():
             return
         matrix = place.matrix.copy()
         matrix[:, 2] -= low
-        width, height = (int(v) for v in high - low)
-        wide = cv2.warpAffine(change, matrix, (width, height), flags=cv2.INTER_CUBIC)
+        size = tuple(int(v) for v in high - low)
         region = frame[low[1] : high[1], low[0] : high[0]]
-        region[:] = np.clip(region + wide + 0.5, 0, 255)
+        wide = cv2.warpAffine(change, matrix, size, flags=cv2.INTER_CUBIC)
+        held = cv2.warpAffine(self.cut(frame, place), matrix, size, flags=cv2.INTER_CUBIC)
+        lost = np.clip(np.abs(wide).mean(-1, keepdims=True) / _PAINTED_OVER, 0, 1)
+        region[:] = np.clip(region + wide + lost * (held - region) + 0.5, 0, 255)
 
     def _box(self, matrix, shape, margin: int) -> tuple[np.ndarray, np.ndarray]:
         """Left, top and right, bottom of the frame's part that the patch covers."""
