@@ -1,0 +1,127 @@
+"""Aligned face crops with whatever labels they have."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.facs import AU_MAX, AU_NAMES, EMOTIONS
+
+SPLITS = ("train", "valid", "test")
+
+#: What can be labelled: columns, lowest and highest value. A row of NaN is not labelled; of action
+#: units single columns may be NaN too.
+LABELS: dict[str, tuple[int, float, float]] = {
+    "emotion": (len(EMOTIONS), 0.0, 1.0),
+    "au": (len(AU_NAMES), 0.0, AU_MAX),
+    "valence_arousal": (2, -1.0, 1.0),
+}
+
+
+@dataclass
+class LabelledFaces:
+    """Faces and their labels.
+
+    Attributes:
+        images: uint8 ``[N, S, S]`` grey, framed as :func:`recognizer.crop.face_crop` does.
+        emotion: float32 ``[N, 8]``, probabilities in the order of ``EMOTIONS``.
+        au: float32 ``[N, 24]``, intensities 0 to 5 in the order of ``AU_NAMES``.
+        valence_arousal: float32 ``[N, 2]``, -1 to 1.
+    """
+
+    images: np.ndarray
+    emotion: np.ndarray | None = None
+    au: np.ndarray | None = None
+    valence_arousal: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Complete the labels.
+
+        Raises:
+            ValueError: shapes or ranges are not as said above.
+        """
+        shape = self.images.shape
+        if len(shape) != 3 or shape[1] != shape[2] or self.images.dtype != np.uint8:
+            raise ValueError(f"face crops are uint8 [N, S, S], got {self.images.dtype} {shape}")
+        for name, (columns, low, high) in LABELS.items():
+            values = getattr(self, name)
+            if values is None:
+                values = np.full((len(self), columns), np.nan, np.float32)
+            values = np.asarray(values, np.float32)
+            if values.shape != (len(self), columns):
+                raise ValueError(
+                    f"{name} of {len(self)} faces is [{len(self)}, {columns}], got {values.shape}"
+                )
+            if (values < low - 1e-4).any() or (values > high + 1e-4).any():
+                raise ValueError(f"{name} goes from {low:g} to {high:g}")
+            setattr(self, name, values)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows) -> LabelledFaces:
+        """Some of the faces: a slice, an array of indices or a mask."""
+        return LabelledFaces(self.images[rows], *(getattr(self, name)[rows] for name in LABELS))
+
+    def labelled(self, name: str) -> np.ndarray:
+        """bool ``[N]``: faces with the label ``name``, at least in part."""
+        return np.isfinite(getattr(self, name)).any(axis=1)
+
+
+def concatenate(parts: Sequence[LabelledFaces]) -> LabelledFaces:
+    """All faces of the parts in their order.
+
+    Raises:
+        ValueError: no parts, or crops of different size.
+    """
+    if not parts:
+        raise ValueError("there are no faces")
+    if len({part.images.shape[1] for part in parts}) > 1:
+        raise ValueError("face crops of different sizes cannot be trained on together")
+    arrays = (np.concatenate([getattr(p, name) for p in parts]) for name in ("images", *LABELS))
+    return LabelledFaces(*arrays)
+
+
+def save_faces(path: str | os.PathLike, splits: dict[str, LabelledFaces]) -> None:
+    """Write faces by the name of their split (``train``, ``valid``, ``test``) as one npz."""
+    faces = concatenate(list(splits.values()))
+    split = np.concatenate(
+        [np.full(len(part), SPLITS.index(name), np.uint8) for name, part in splits.items()]
+    )
+    labels = {name: getattr(faces, name) for name in LABELS if faces.labelled(name).any()}
+    np.savez_compressed(path, images=faces.images, split=split, **labels)
+
+
+def load_faces(path: str | os.PathLike, votes: float = 0.5) -> dict[str, LabelledFaces]:
+    """Faces of a file by split: what :func:`save_faces` wrote, or FER+.
+
+    Training faces of FER+ are those of :func:`recognizer.data.ferplus.soft_targets`; the other
+    splits keep to the majority rule.
+
+    Args:
+        path: npz file.
+        votes: for FER+, the share of votes for the eight emotions that a training face needs.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it holds no labelled faces.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} holds no labelled faces: it is no npz file")
+    with np.load(path) as file:
+        made = dict(file) if {"images", "split"} <= set(file.files) else None
+    if made is None:
+        from recognizer.data.ferplus import FerPlus
+
+        ferplus = FerPlus.load(path)
+        rest = {name: ferplus.faces(name, "majority") for name in SPLITS[1:]}
+        return {"train": ferplus.faces("train", "votes", votes), **rest}
+    faces = LabelledFaces(made["images"], *(made.get(name) for name in LABELS))
+    return {name: faces[made["split"] == i] for i, name in enumerate(SPLITS)}
