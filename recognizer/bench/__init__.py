@@ -1,0 +1,1 @@
+"""The recognizer measured on labelled faces."""
