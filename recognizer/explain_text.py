@@ -1,0 +1,81 @@
+"""The chain of :mod:`recognizer.explain` in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recognizer.explain import Conclusion, Interpretation, Observation
+
+#: Valence and arousal nearer to 0 have no name.
+_NEUTRAL_BAND = 0.1
+
+
+def write(
+    still: bool,
+    observations: tuple[Observation, ...],
+    interpretation: tuple[Interpretation, ...],
+    notes: tuple[str, ...],
+    conclusion: Conclusion,
+) -> str:
+    """Three headed lists; ``still`` leaves the times out."""
+    lines = ["Observations"]
+    lines += [f"- {_observed(one, still)}" for one in observations] or ["- no action unit is seen"]
+    lines.append("Interpretation")
+    lines += [f"- {_interpreted(one)}" for one in interpretation]
+    if not interpretation:
+        lines.append("- the action units fit no emotion's prototype")
+    lines += [f"- note: {note}" for note in notes]
+    lines += ["Conclusion", f"- {_concluded(conclusion, still)}"]
+    return "\n".join(lines)
+
+
+def _observed(one: Observation, still: bool) -> str:
+    parts = [f"{one.au} {one.name}", one.level]
+    if one.intensity is not None:
+        parts[-1] += f" ({one.intensity:.1f} of 5)"
+    if one.side is not None:
+        parts.append("both sides" if one.side == "both" else f"{one.side} side")
+    if not still:
+        parts.append(f"{one.onset:.2f}-{one.offset:.2f} s, strongest at {one.apex:.2f} s")
+        if one.episodes > 1:
+            parts.append(f"{one.episodes} times")
+    return f"{', '.join(parts)}: {one.movement}"
+
+
+def _interpreted(one: Interpretation) -> str:
+    text = f"{one.emotion} (fit {one.fit:.2f}): {_listed(one.together)}"
+    text += " go together in it" if len(one.together) > 1 else " belongs to it"
+    if one.missing:
+        text += f"; not seen: {_listed(one.missing)}"
+    if one.unmeasured:
+        text += f"; not measured: {_listed(one.unmeasured)}"
+    if one.against:
+        text += f"; against it: {_listed(one.against)}"
+    return text
+
+
+def _concluded(one: Conclusion, still: bool) -> str:
+    text = one.emotion
+    if one.probability is None:
+        text += f" by the action units alone (confidence {one.confidence:.2f})"
+    else:
+        text += f" (probability {one.probability:.2f}, confidence {one.confidence:.2f})"
+        if not still:
+            text += f"; at its strongest {one.peak} ({one.peak_probability:.2f} at {one.at:.2f} s)"
+    if one.valence is not None:
+        text += (
+            f"; {_named(one.valence, 'unpleasant', 'pleasant')} (valence {one.valence:+.2f}) and "
+            f"{_named(one.arousal, 'calm', 'aroused')} (arousal {one.arousal:+.2f})"
+        )
+    if one.probability is not None and one.agreement is not None:
+        text += f"; the action units {'agree' if one.agreement else 'point elsewhere'}"
+    return text
+
+
+def _named(value: float, low: str, high: str) -> str:
+    return "neutral" if abs(value) < _NEUTRAL_BAND else high if value > 0 else low
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
