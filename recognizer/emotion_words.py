@@ -1,10 +1,12 @@
 """Emotion words of English and Chinese, by families with a place on the circumplex.
 
 Written for this project. The places of the seven emotions are those of
-:data:`recognizer.facs.EMOTION_TO_VA`; excitement, calm and boredom have Russell's (1980); the
-other families lie between them by hand, after their neighbours in Russell's circle. The arousal so
-given to the English words was compared with the norms of Warriner, Kuperman and Brysbaert (2013),
-which are not part of this project: see :mod:`recognizer.words`.
+:data:`recognizer.facs.EMOTION_TO_VA`, excitement and calm have Russell's (1980), and the other
+families lie between them by hand, after their neighbours in his circle.
+
+Compared with norms that are not part of this project: over the 371 English words that Warriner,
+Kuperman and Brysbaert (2013) rated, valence correlates at 0.94 and arousal at 0.68 (their words are
+calmer throughout); over 98 Chinese words of labMT (Dodds et al. 2015), valence at 0.95.
 
 An English entry ending in ``*`` stands for every word that begins so.
 """

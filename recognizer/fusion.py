@@ -216,6 +216,49 @@ def fuse(opinions: Sequence[Opinion]) -> Fused:
     )
 
 
+def calibrate(opinions: Sequence[Opinion], labels: np.ndarray) -> dict[str, float]:
+    """How far each modality can be relied on, from labelled examples.
+
+    The factors of the reliabilities under which :func:`fuse` gives the labels the highest
+    likelihood; the problem is convex. An expert that is surer than it is right gets less than 1,
+    one that knows nothing gets 0.
+
+    Args:
+        opinions: one a modality, each of ``N`` examples; NaN where it is missing.
+        labels: int ``[N]``, indices into :data:`recognizer.facs.EMOTIONS`.
+
+    Returns:
+        Modality → 0..1.
+
+    Raises:
+        ValueError: shapes disagree, or there is no example.
+    """
+    from scipy.optimize import minimize
+
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or len(labels) == 0:
+        raise ValueError(f"labels must be [N] with N above 0, got {list(labels.shape)}")
+    for opinion in opinions:
+        if opinion.emotion.shape != (len(labels), len(EMOTIONS)):
+            raise ValueError(f"{opinion.modality} must have {len(labels)} examples")
+    beliefs = np.stack([np.nan_to_num(_floored(o.emotion), nan=1.0) for o in opinions])
+    evidence = np.stack([o.reliability[:, None] for o in opinions]) * np.log(beliefs)
+    of_label = evidence[:, np.arange(len(labels)), labels]
+
+    def loss(factors: np.ndarray) -> tuple[float, np.ndarray]:
+        score = np.tensordot(factors, evidence, 1)
+        top = score.max(axis=1, keepdims=True)
+        mass = np.exp(score - top)
+        total = mass.sum(axis=1, keepdims=True)
+        expected = (mass / total * evidence).sum(axis=2)
+        likelihood = factors @ of_label - (top + np.log(total))[:, 0]
+        return -likelihood.mean(), (expected - of_label).mean(axis=1)
+
+    start = np.full(len(opinions), 0.5)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * len(start))
+    return {o.modality: float(r) for o, r in zip(opinions, found.x, strict=True)}
+
+
 def _conflict(a: Opinion, b: Opinion) -> Conflict:
     """NaN where either does not know."""
     with np.errstate(divide="ignore"):

@@ -6,6 +6,11 @@ degree, capitals, emoji and "but". Emotions, arousal and all Chinese come from t
 so that it is read from the words' families, exclamation marks, capitals, lengthened words and
 degree adverbs, and always comes with a wide standard deviation. Other languages give a confidence
 near 0.
+
+Correlation of the valence with the mean of twenty people's, on the sentences that VADER's authors
+published (VADER alone): tweets 0.87 (0.87), product reviews 0.59 (0.58), newspaper editorials 0.52
+(0.51), film reviews 0.41 (0.41). Arousal and the emotions of whole sentences were measured against
+nothing.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from test_affect import make_track
 
 from recognizer.facs import EMOTIONS
-from recognizer.fusion import FLOOR, Opinion, fuse
+from recognizer.fusion import FLOOR, Opinion, calibrate, fuse
 from recognizer.words import read_words
 
 relaxed = settings(max_examples=60, deadline=None)
@@ -202,3 +202,49 @@ def test_what_cannot_be_fused():
     ]
     with pytest.raises(ValueError, match="different numbers of frames"):
         fuse(longer)
+
+
+def examples(seed=0, count=2000):
+    """A calibrated expert, one that is twice as sure as it should be, one that knows nothing."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 8, count)
+
+    def expert(name, boast, knows=True):
+        score = rng.normal(size=(count, 8))
+        # With unit noise and a shift of d, d times the score is the log-likelihood.
+        score[np.arange(count), labels] += 1.5 if knows else 0.0
+        mass = np.exp(boast * 1.5 * score)
+        belief = mass / mass.sum(axis=1, keepdims=True)
+        return Opinion(name, np.zeros((count, 2)), np.ones((count, 2)), belief)
+
+    return labels, [expert("face", 1), expert("voice", 2), expert("words", 1, knows=False)]
+
+
+def test_calibrate_finds_who_is_to_be_believed():
+    labels, experts = examples()
+    factors = calibrate(experts, labels)
+    assert factors["face"] > 0.9
+    assert factors["voice"] == pytest.approx(0.55, abs=0.1)
+    assert factors["words"] < 0.1
+
+    def likelihood(scale):
+        judged = [
+            Opinion(o.modality, o.valence_arousal, o.variance, o.emotion, scale[o.modality])
+            for o in experts
+        ]
+        return np.log(fuse(judged).emotion[np.arange(len(labels)), labels]).mean()
+
+    assert likelihood(factors) > likelihood(dict.fromkeys(factors, 1.0))
+    for name in factors:
+        worse = factors | {name: np.clip(factors[name] + 0.1, 0, 1)}
+        assert likelihood(worse) <= likelihood(factors) + 1e-6
+
+
+def test_calibrate_with_a_missing_modality():
+    labels, experts = examples(count=500)
+    experts[1].emotion[::2] = np.nan
+    assert 0 < calibrate(experts, labels)["voice"] <= 1
+    with pytest.raises(ValueError, match="face must have 499 examples"):
+        calibrate(experts, labels[:-1])
+    with pytest.raises(ValueError, match="N above 0"):
+        calibrate(experts, np.zeros(0, int))
