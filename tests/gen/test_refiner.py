@@ -240,3 +240,14 @@ def test_a_pipeline_that_names_a_refiner_uses_it(tiny_pipeline, picture, tmp_pat
     for frame, (a, b) in zip(first, turns, strict=True):
         assert np.array_equal(frame, a) and np.array_equal(frame, b)
     assert any(not np.array_equal(a, b) for a, b in zip(first, made(without).frames, strict=True))
+
+
+def test_the_shipped_refiner_loads_and_corrects_little_where_nothing_is_known():
+    sampler = PatchSampler.from_pretrained()
+    options = sampler.refiner.config
+    assert options.kind in PATCH_KINDS and sampler.refiner.num_parameters() < 2e6
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, 3, options.pixels, options.pixels, generator=generator)
+    grey, none = torch.zeros_like(noise), torch.zeros_like(noise)
+    made = sampler(stack_condition(grey, none, grey, none), noise)
+    assert made.abs().mean() < 0.02
