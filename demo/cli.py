@@ -135,6 +135,35 @@ train = typer.Typer(help="Train a model.", no_args_is_help=True)
 app.add_typer(train, name="train")
 
 
+@train.command("affect")
+@user_errors
+def train_affect(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[
+        list[Path], typer.Option(help="File of labelled faces: FER+ or your own (repeatable).")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the network that reads emotions from pictures of faces."""
+    from demo.commands.training import train_affect_model
+
+    train_affect_model(config, data, output, resume)
+
+
+@train.command("articulation")
+@user_errors
+def train_articulation(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[Path, typer.Option(help="Folder of records with measured lips.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the map.")],
+) -> None:
+    """Fit the map from speech to lip movements that the motion model hears through."""
+    from demo.commands.training import fit_articulation_map
+
+    fit_articulation_map(config, data, output)
+
+
 @train.command("motion")
 @user_errors
 def train_motion(

@@ -83,6 +83,7 @@ class MotionGenerator:
         steps: int = 10,
         guidance_scale: float = 1.0,
         lip_temperature: float = 1.0,
+        lip_prior: float = 0.0,
         head_scale: float = 1.0,
         domain: str | None = "real",
         start: MotionTrack | None = None,
@@ -98,6 +99,8 @@ class MotionGenerator:
             guidance_scale: classifier-free guidance on speech; 1 is none, more articulates more.
             lip_temperature: factor of the starting noise of jaw and mouth, 0..1: at 0 the lips
                 hardly depend on the seed; head, brows and lids do.
+            lip_prior: share of jaw and mouth that is left to the linear map that the model carries,
+                0..1: a network fits the speakers that it was trained on better, the map strangers.
             head_scale: factor of the head's movement; a model trained on squared errors moves less
                 than its data did.
             domain: whose lips: ``"real"`` moves as the filmed speakers of the training data do,
@@ -120,6 +123,7 @@ class MotionGenerator:
                 steps=steps,
                 guidance_scale=guidance_scale,
                 lip_temperature=lip_temperature,
+                lip_prior=lip_prior,
                 head_scale=head_scale,
                 domain=domain,
                 start=start,
@@ -137,6 +141,7 @@ class MotionGenerator:
         steps: int = 10,
         guidance_scale: float = 1.0,
         lip_temperature: float = 1.0,
+        lip_prior: float = 0.0,
         head_scale: float = 1.0,
         domain: str | None = "real",
         start: MotionTrack | None = None,
@@ -152,8 +157,9 @@ class MotionGenerator:
             raise ValueError(f"steps must be at least 1, got {steps}")
         if not 0 <= head_scale <= 5:
             raise ValueError(f"head_scale must be 0..5, got {head_scale}")
-        if not 0 <= lip_temperature <= 1:
-            raise ValueError(f"lip_temperature must be 0..1, got {lip_temperature}")
+        for name, share in (("lip_temperature", lip_temperature), ("lip_prior", lip_prior)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must be 0..1, got {share}")
         if not (0 < fps < 1000):
             raise ValueError(f"fps must be positive and below 1000, got {fps}")
         if start is not None and head_scale > 0:
@@ -172,6 +178,7 @@ class MotionGenerator:
             steps,
             guidance_scale,
             lip_temperature,
+            lip_prior,
             domain_index,
             start,
             generator,
@@ -188,6 +195,7 @@ class MotionGenerator:
         steps: int,
         guidance_scale: float,
         lip_temperature: float,
+        lip_prior: float,
         domain: int,
         start: MotionTrack | None,
         generator: torch.Generator | None,
@@ -203,8 +211,11 @@ class MotionGenerator:
             prefix = denoiser.normalize(self._known(start).to(device))[None]
         frames_out = config.prefix_frames + 2 * config.audio_context
         for index, window in enumerate(windows):
-            audio = denoiser.encode_audio(torch.from_numpy(window).to(device)[None])
+            heard = torch.from_numpy(window).to(device)[None]
+            audio = denoiser.encode_audio(heard)
             shape = (1, len(window) - frames_out, config.motion_dim)
+            lead = config.prefix_frames + config.audio_context
+            expected = denoiser.prior(heard[:, lead : lead + shape[1]])[..., _LIPS]
             noise = torch.randn(shape, generator=generator)
             noise[..., _LIPS] *= lip_temperature
             sample = noise.to(device)
@@ -213,6 +224,7 @@ class MotionGenerator:
                 clean = self._guided(
                     sample, timestep, audio, prefix, has_prefix, domain, guidance_scale
                 )
+                clean[..., _LIPS] = torch.lerp(clean[..., _LIPS], expected, lip_prior)
                 sample = scheduler.step(clean, timestep, sample).prev_sample
                 if callback is not None:
                     callback(index, step, clean)

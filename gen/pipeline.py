@@ -111,6 +111,7 @@ class TalkingHeadPipeline:
         steps: denoising steps a window.
         guidance_scale: classifier-free guidance on speech.
         lip_temperature: how much chance the lips are left, 0..1.
+        lip_prior: share of the lips that is left to the motion model's linear map, 0..1.
         head_scale: factor of the head's movement.
         refiner: repaints the mouth (:class:`gen.refiner.PatchSampler`); None leaves it as drawn.
     """
@@ -122,6 +123,7 @@ class TalkingHeadPipeline:
         steps: int = 10,
         guidance_scale: float = 1.0,
         lip_temperature: float = 1.0,
+        lip_prior: float = 0.0,
         head_scale: float = 1.0,
         refiner: PatchSampler | None = None,
     ) -> None:
@@ -130,6 +132,7 @@ class TalkingHeadPipeline:
         self.steps = steps
         self.guidance_scale = guidance_scale
         self.lip_temperature = lip_temperature
+        self.lip_prior = lip_prior
         self.head_scale = head_scale
         self.refiner = refiner
 
@@ -216,6 +219,7 @@ class TalkingHeadPipeline:
             steps=steps or self.steps,
             guidance_scale=self.guidance_scale,
             lip_temperature=self.lip_temperature,
+            lip_prior=self.lip_prior,
             head_scale=self.head_scale,
             generator=generator,
         )

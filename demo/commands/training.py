@@ -31,6 +31,26 @@ def prepare_videos(videos: list[Path], output: Path, speaker: str | None) -> Non
         raise ValueError("no video could be used")
 
 
+def train_affect_model(config: Path, data: list[Path], output: Path, resume: bool) -> None:
+    """See ``facewright train affect --help``."""
+    readable(config, "configuration")
+    for path in data:
+        readable(path, "file of labelled faces")
+    from recognizer.train.appearance import train
+
+    typer.echo(f"model: {train(config, output, data, resume=resume)}")
+
+
+def fit_articulation_map(config: Path, data: Path, output: Path) -> None:
+    """See ``facewright train articulation --help``."""
+    readable(config, "configuration")
+    if not data.is_dir():
+        raise ValueError(f"{data} is not a folder of records")
+    from gen.train.articulation import fit_articulation
+
+    typer.echo(f"map: {fit_articulation(config, data, output)}")
+
+
 def train_motion_model(
     config: Path, data: list[Path], output: Path, cache: Path | None, resume: bool
 ) -> None:

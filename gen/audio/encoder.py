@@ -44,9 +44,11 @@ def load_encoder(name: str = "whisper", weights: str | os.PathLike | None = None
     """The speech encoder called ``name``.
 
     Args:
-        name: ``"whisper"`` (whisper-tiny.en's encoder, 384 features) or ``"mel"`` (80 log-mel bands
-            at four times the frame rate, 320 features; needs no weights).
-        weights: for ``"whisper"``, see :func:`gen.audio.weights.load_whisper_weights`.
+        name: ``"whisper"`` (the lower half of whisper-tiny.en's encoder, 384 features),
+            ``"articulation"`` (lip movements and loudness heard in them, 13 features) or ``"mel"``
+            (80 log-mel bands at four times the frame rate, 320 features; needs no weights).
+        weights: for ``"whisper"``, see :func:`gen.audio.weights.load_whisper_weights`; for
+            ``"articulation"``, the folder of the map.
 
     Raises:
         ValueError: no encoder has this name.
@@ -56,13 +58,19 @@ def load_encoder(name: str = "whisper", weights: str | os.PathLike | None = None
         from gen.audio.whisper import WhisperEncoder
 
         return WhisperEncoder.from_pretrained(weights)
+    if name == "articulation":
+        from gen.audio.articulation import ArticulationEncoder
+
+        return ArticulationEncoder.from_pretrained(weights)
     if name == "mel":
         from gen.audio.mel import MelEncoder
 
         if weights is not None:
             raise ValueError("the encoder 'mel' takes no weights")
         return MelEncoder()
-    raise ValueError(f"there is no audio encoder {name!r}: choose 'whisper' or 'mel'")
+    raise ValueError(
+        f"there is no audio encoder {name!r}: choose 'whisper', 'articulation' or 'mel'"
+    )
 
 
 def checked_waveform(waveform: np.ndarray) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Speech features from the encoder of OpenAI's whisper-tiny.en (MIT), written out in torch.
 
-Whisper adds its positions to what it hears and never forgets them: the features of one sound at
-two places within its 30 s have a cosine similarity of about 0.5, and a linear map to lips that was
-fitted on the first seconds of sentences loses much of its correlation further on. So sound passes
-through short windows, each of a second of its own and half a second on both sides, faded into one
-another: every sound is heard at one of the same few positions, in training and in use, in a short
-file and in a long one. The log-mel floor is whisper's own, 80 dB below the loudest point, of each
-window.
+The features are those of its second block of four. The blocks above it turn sound into words: a
+linear map to lips that was fitted on one speaker carries over to others best from the second, and
+half of the computing is saved.
+
+Whisper hears windows, and what it makes of a sound depends on what surrounds it. Sound passes
+through windows of a stretch of their own and seconds on both sides, so that little depends on where
+a window began, and a long file needs no more memory than a short one. The log-mel floor is
+whisper's own, 80 dB below the loudest point, of each window.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,12 +29,33 @@ from gen.audio.weights import load_whisper_weights
 
 TOKEN_RATE = 50
 MAX_TOKENS = 1500
-#: Samples of a window's own, and of what it hears before and after them.
-HOP = SAMPLE_RATE
-CONTEXT = SAMPLE_RATE // 2
-#: Seconds around a seam in which one window's features give way to the next one's.
-FADE = 0.5
-_BATCH = 8
+#: Blocks of whisper-tiny's four that are used.
+BLOCKS = 2
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How sound is cut: each window is ``hop`` seconds of its own between ``past`` and ``future``.
+
+    Raises:
+        ValueError: ``hop`` is not positive, or a window is longer than whisper's 30 s.
+    """
+
+    past: float
+    hop: float
+    future: float
+
+    def __post_init__(self) -> None:
+        if self.hop <= 0 or min(self.past, self.future) < 0:
+            raise ValueError(f"a window needs a hop above 0 and no negative context, got {self}")
+        if self.past + self.hop + self.future > MAX_TOKENS / TOKEN_RATE:
+            raise ValueError(f"whisper hears 30 s at most, got {self}")
+
+
+#: For files: much context, little computing.
+FILE = Windows(past=2.5, hop=10.0, future=2.5)
+#: For live sound: features follow it by at most 440 ms.
+LIVE = Windows(past=5.0, hop=0.2, future=0.24)
 
 
 class WhisperBlock(nn.Module):
@@ -57,18 +80,19 @@ class WhisperBlock(nn.Module):
 
 
 class WhisperNetwork(nn.Module):
-    """Whisper's encoder: log-mel ``[B, 80, M]`` at 100 Hz to ``[B, ceil(M / 2), 384]`` at 50 Hz.
+    """The first blocks of whisper's encoder.
+
+    Log-mel ``[B, 80, M]`` at 100 Hz to ``[B, ceil(M / 2), 384]`` at 50 Hz.
 
     Token ``j`` is centred on column ``2 j`` of the spectrogram, 20 ms times ``j``.
     """
 
-    def __init__(self, bands: int = 80, dim: int = 384, heads: int = 6, layers: int = 4):
+    def __init__(self, bands: int = 80, dim: int = 384, heads: int = 6, blocks: int = BLOCKS):
         super().__init__()
         self.conv1 = nn.Conv1d(bands, dim, 3, padding=1)
         self.conv2 = nn.Conv1d(dim, dim, 3, stride=2, padding=1)
         self.register_buffer("positions", torch.zeros(MAX_TOKENS, dim))
-        self.blocks = nn.ModuleList(WhisperBlock(dim, heads) for _ in range(layers))
-        self.norm = nn.LayerNorm(dim)
+        self.blocks = nn.ModuleList(WhisperBlock(dim, heads) for _ in range(blocks))
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
         x = F.gelu(self.conv2(F.gelu(self.conv1(mel))))
@@ -76,7 +100,7 @@ class WhisperNetwork(nn.Module):
         x = x + self.positions[: x.shape[1]]
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)
+        return x
 
 
 class WhisperEncoder:
@@ -84,16 +108,20 @@ class WhisperEncoder:
 
     Args:
         network: with its weights.
+        windows: how sound is cut.
     """
 
     name = "whisper"
     dim = 384
 
-    def __init__(self, network: WhisperNetwork):
+    def __init__(self, network: WhisperNetwork, windows: Windows = FILE):
         self.network = network.eval().requires_grad_(False)
+        self.windows = windows
 
     @classmethod
-    def from_pretrained(cls, source: str | os.PathLike | None = None) -> WhisperEncoder:
+    def from_pretrained(
+        cls, source: str | os.PathLike | None = None, windows: Windows = FILE
+    ) -> WhisperEncoder:
         """With weights from ``source``, see :func:`gen.audio.weights.load_whisper_weights`.
 
         Raises:
@@ -103,16 +131,16 @@ class WhisperEncoder:
         network = WhisperNetwork()
         weights = load_whisper_weights(source)
         expected = {name: tuple(t.shape) for name, t in network.state_dict().items()}
-        found = {name: w.shape for name, w in weights.items()}
-        for name in sorted(expected | found):
-            if expected.get(name) != found.get(name):
+        for name in sorted(expected):
+            found = weights[name].shape if name in weights else None
+            if expected[name] != found:
                 raise ValueError(
-                    f"these are not whisper-tiny.en's weights: {name} has shape"
-                    f" {found.get(name)}, expected {expected.get(name)}"
+                    f"these are not whisper-tiny.en's weights: {name} has shape {found},"
+                    f" expected {expected[name]}"
                 )
         # A copy: the arrays that files are read into may not be written to.
-        network.load_state_dict({n: torch.tensor(w) for n, w in weights.items()})
-        return cls(network)
+        network.load_state_dict({name: torch.tensor(weights[name]) for name in expected})
+        return cls(network, windows)
 
     def to(self, device: str | torch.device) -> WhisperEncoder:
         """Move the network."""
@@ -131,7 +159,7 @@ class WhisperEncoder:
     def encode(self, waveform: np.ndarray, fps: float = 25.0) -> np.ndarray:
         """Features float32 ``[T, 384]`` of a waveform float32 ``[N]`` at 16 kHz.
 
-        A row depends on nothing further away than 1.5 s. See
+        A row depends on nothing further away than a window reaches. See
         :class:`gen.audio.encoder.AudioEncoder`.
         """
         return np.concatenate(list(self.stream(waveform, fps)))
@@ -145,8 +173,8 @@ class WhisperEncoder:
     ) -> Iterator[np.ndarray]:
         """The rows of :meth:`encode` in blocks float32 ``[n, 384]``, while the sound arrives.
 
-        A row follows 0.75 to 1.75 s after the sound that it describes; the rest comes when
-        ``chunks`` ends.
+        A window's rows follow once the sound after it, ``windows.future`` seconds, has arrived;
+        the rest when ``chunks`` ends.
 
         Args:
             chunks: float32 ``[N]`` each, at 16 kHz, of any length above 0.
@@ -156,51 +184,35 @@ class WhisperEncoder:
             ValueError: a chunk is not one non-empty row of finite numbers, or ``fps`` is not
                 1 to 1000.
         """
-        fading = np.empty((0, self.dim), np.float32)
-        for window, tokens, frames in self._windows(chunks, fps):
-            first = _frames_before(window - FADE / 2, fps)
-            done = min(_frames_before(window + 1 - FADE / 2, fps), frames)
-            stop = min(_frames_before(window + 1 + FADE / 2, fps), frames)
-            times = (np.arange(first, stop) + 0.5) / fps - window
-            rows = resample_features(tokens, TOKEN_RATE, times + CONTEXT / SAMPLE_RATE, fps)
-            fading = fading[: len(rows)]
-            share = np.clip(times[: len(fading), None] / FADE + 0.5, 0.0, 1.0).astype(np.float32)
-            rows[: len(fading)] = share * rows[: len(fading)] + (1 - share) * fading
-            fading = rows[done - first :]
-            yield rows[: done - first]
-        if len(fading):
-            yield fading
-
-    def _windows(
-        self, chunks: Iterable[np.ndarray], fps: float
-    ) -> Iterator[tuple[int, np.ndarray, float]]:
-        """``(second, tokens [100, 384], frames)``; frames in all, infinite while sound arrives."""
         frame_count(0, fps)
-        # What is heard begins half a second before the next window's own second.
-        heard, total, window = np.zeros(CONTEXT, np.float32), 0, 0
+        past, hop, future = (
+            round(seconds * SAMPLE_RATE)
+            for seconds in (self.windows.past, self.windows.hop, self.windows.future)
+        )
+        heard, total, window = np.zeros(past, np.float32), 0, 0
         for chunk in chunks:
             chunk = checked_waveform(chunk)
             heard = np.concatenate([heard, chunk])
             total += len(chunk)
-            complete = max(0, (len(heard) - 2 * CONTEXT) // HOP)
-            for tokens in self._tokens_of(heard, complete):
-                yield window, tokens, math.inf
-                window += 1
-            heard = heard[complete * HOP :]
-        if total:
-            frames = frame_count(total, fps)
-            rest = math.floor((frames - 0.5) / fps * SAMPLE_RATE / HOP) + 1 - window
-            heard = np.pad(heard, (0, max(0, rest * HOP + 2 * CONTEXT - len(heard))))
-            for tokens in self._tokens_of(heard, rest):
-                yield window, tokens, frames
-                window += 1
+            while len(heard) >= past + hop + future:
+                yield self._rows(heard[: past + hop + future], window, math.inf, fps)
+                heard, window = heard[hop:], window + 1
+        frames = frame_count(total, fps) if total else 0
+        while _frames_before(window * self.windows.hop, fps) < frames:
+            rest = np.pad(heard, (0, future))[: past + hop + future]
+            yield self._rows(rest, window, frames, fps)
+            heard, window = heard[hop:], window + 1
 
-    def _tokens_of(self, heard: np.ndarray, windows: int) -> Iterator[np.ndarray]:
-        for begin in range(0, windows, _BATCH):
-            starts = range(begin * HOP, min(begin + _BATCH, windows) * HOP, HOP)
-            yield from self.tokens(np.stack([heard[s : s + HOP + 2 * CONTEXT] for s in starts]))
+    def _rows(self, samples: np.ndarray, window: int, frames: float, fps: float) -> np.ndarray:
+        """The features of the frames whose centres lie in a window's own stretch."""
+        begin = window * self.windows.hop
+        first = _frames_before(begin, fps)
+        stop = min(_frames_before(begin + self.windows.hop, fps), frames)
+        times = (np.arange(first, stop) + 0.5) / fps - begin + self.windows.past
+        whole = np.pad(samples, (0, -len(samples) % 320))
+        return resample_features(self.tokens(whole[None])[0], TOKEN_RATE, times, fps)
 
 
 def _frames_before(time: float, fps: float) -> int:
     """Frames whose centres lie before a time in seconds."""
-    return max(0, math.ceil(time * fps - 0.5))
+    return max(0, math.ceil(time * fps - 0.5 - 1e-9))

@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from gen.audio.encoder import SAMPLE_RATE, load_encoder
-from gen.bench.motion import LinearLips, lip_opening, lip_sync_benchmark, liveliness
+from gen.bench.motion import Generate, linear_lips, lip_opening, lip_sync_benchmark, liveliness
 from gen.data.records import iter_records
 from gen.motion import MotionGenerator
 from gen.pipeline import PACKAGED, ProgressHook
@@ -53,10 +53,12 @@ def motion_benchmark(
     Raises:
         ValueError: a folder holds nothing usable.
     """
-    encoder, generator = load_encoder("whisper"), MotionGenerator.from_pretrained(model)
-    sampling = packaged_sampling()
-    encode = _remembering(lambda waveform: encoder.encode(waveform, FPS))
-    linear = _fit_linear(fit, encode) if fit else None
+    config = packaged_config()
+    generator, sampling = MotionGenerator.from_pretrained(model), config["sampling"]
+    encode, hear = (
+        _remembering(load_encoder(name).encode) for name in (config["audio_encoder"], "whisper")
+    )
+    linear = _fit_linear(fit, hear) if fit else None
     report: dict = {"seed": seed, "sampling": sampling}
     for folder in folders:
         clips = _clips(Path(folder), last, hook)
@@ -71,16 +73,16 @@ def motion_benchmark(
         rows = {"model": lip_sync_benchmark(generate, clips, encode)}
         spent = perf_counter() - started
         if linear:
-            rows["linear"] = lip_sync_benchmark(linear, clips, encode)
+            rows["linear"] = lip_sync_benchmark(linear, clips, hear)
         rows["liveliness"] = liveliness(made)
         rows["seconds_per_second"] = spent / sum(len(w) / SAMPLE_RATE for _, w, _ in clips)
         report[Path(folder).name] = rows
     return report
 
 
-def packaged_sampling() -> dict:
-    """Sampling options of the packaged pipeline."""
-    return yaml.safe_load((PACKAGED / "pipeline.yaml").read_text(encoding="utf-8"))["sampling"]
+def packaged_config() -> dict:
+    """Encoder and sampling options of the packaged pipeline."""
+    return yaml.safe_load((PACKAGED / "pipeline.yaml").read_text(encoding="utf-8"))
 
 
 def _remembering(encode: Callable) -> Callable:
@@ -96,7 +98,7 @@ def _remembering(encode: Callable) -> Callable:
     return remembered
 
 
-def _fit_linear(folder, encode) -> LinearLips:
+def _fit_linear(folder, encode) -> Generate:
     records = []
     for record in iter_records(folder):
         records.append(record)
@@ -107,7 +109,7 @@ def _fit_linear(folder, encode) -> LinearLips:
     features = [encode(r.waveform) for r in records]
     openings = [lip_opening(r.motion) for r in records]
     frames = [min(len(f), len(o)) for f, o in zip(features, openings, strict=True)]
-    return LinearLips(
+    return linear_lips(
         [f[:n] for f, n in zip(features, frames, strict=True)],
         [o[:n] for o, n in zip(openings, frames, strict=True)],
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,13 +18,17 @@ from safetensors.numpy import save_file
 from gen.data.augment import augment
 from gen.data.liven import LIVENED, liven
 from gen.data.records import SAMPLE_RATE, MotionRecord, iter_records
+from gen.data.upper_face import loudness
+from recognizer.facs import ARKIT_NAMES
 
 FPS = 25
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+#: Frames within which a cut looks for the quietest.
+_SNAP = 5
 #: Clips that are encoded as one recording: their speech is then heard in varying context.
 _GROUP_SIZES = (1, 3, 6)
-#: Clips over which a livened head moves without a break.
-_LIVENED_CLIPS = 10
+#: Frames over which a livened head moves without a break, at least.
+_LIVENED_FRAMES = 30 * FPS
 
 Encode = Callable[[np.ndarray], np.ndarray]
 
@@ -38,6 +44,9 @@ class CorpusConfig:
         weight: share of the training windows, relative to the other corpora.
         liven: replace the head's pose, blinks and brows by generated ones (for speakers filmed
             while holding still).
+        splice: mean seconds of the pieces into which clips are cut and shuffled; 0 leaves them
+            whole. A corpus of one grammar otherwise teaches which sentence comes, not its sounds.
+        warp: windows are played up to ``exp(warp)`` times faster or slower.
     """
 
     domain: str = "synthetic"
@@ -45,6 +54,8 @@ class CorpusConfig:
     variants: int = 1
     weight: float = 1.0
     liven: bool = False
+    splice: float = 0.0
+    warp: float = 0.0
 
 
 def load_corpus(folder: str | os.PathLike) -> list[MotionRecord]:
@@ -169,6 +180,33 @@ def join_motion(parts: Sequence[np.ndarray], lips: int = 3, head: int = 12) -> n
 
 
 @dataclass
+class Piece:
+    """A clip or part of one: speech ``[T, D]``, motion ``[T, 58]``, sound ``[640 T]``."""
+
+    speech: np.ndarray
+    motion: np.ndarray
+    wave: np.ndarray
+
+
+def splice(pieces: Sequence[Piece], seconds: float, rng: np.random.Generator) -> list[Piece]:
+    """Cut clips where they are quiet, into pieces of about ``seconds``, and shuffle these."""
+    out = []
+    for piece in pieces:
+        frames = len(piece.motion)
+        level = loudness(piece.wave, frames)
+        cuts, at = [0], 0.0
+        while (at := at + rng.uniform(0.5, 1.5) * seconds * FPS) < frames - _SNAP:
+            low = max(int(at) - _SNAP, cuts[-1] + _SNAP)
+            high = int(at) + _SNAP
+            if low < high:
+                cuts.append(low + int(np.argmin(level[low:high])))
+        for begin, end in itertools.pairwise([*cuts, frames]):
+            sound = slice(begin * _SAMPLES_PER_FRAME, end * _SAMPLES_PER_FRAME)
+            out.append(Piece(piece.speech[begin:end], piece.motion[begin:end], piece.wave[sound]))
+    return [out[i] for i in rng.permutation(len(out))]
+
+
+@dataclass
 class _Stream:
     """One variant of a corpus as one long recording: speech ``[N, D]``, motion ``[N, 58]``."""
 
@@ -206,12 +244,17 @@ class MotionWindows:
             streams = []
             for variant in range(config.variants):
                 names, features = encode_corpus(records, encode, variant, cache, seed)
-                clips = [by_name[name] for name in names]
-                motion = [record.motion.to_vectors() for record in clips]
+                pieces = [
+                    Piece(features[n], by_name[n].motion.to_vectors(), aligned_waveform(by_name[n]))
+                    for n in names
+                ]
+                rng = np.random.default_rng([seed, variant, 1])
+                if config.splice:
+                    pieces = splice(pieces, config.splice, rng)
+                motion = [piece.motion for piece in pieces]
                 if config.liven:
-                    rng = np.random.default_rng([seed, variant, 1])
-                    motion = _livened(motion, [aligned_waveform(r) for r in clips], rng)
-                speech = np.concatenate([features[name] for name in names])
+                    motion = _livened(pieces, rng)
+                speech = np.concatenate([piece.speech for piece in pieces])
                 streams.append(_Stream(speech, join_motion(motion).astype(np.float16)))
             measured = np.logical_and.reduce([record.measured for record in records])
             if config.liven:
@@ -246,6 +289,36 @@ class MotionWindows:
             "audio_std": np.maximum(audio_std, 1e-3).astype(np.float32),
         }
 
+    def linear_prior(self, statistics: dict[str, np.ndarray], domain: str) -> dict[str, np.ndarray]:
+        """The least-squares map from speech to jaw and mouth, of the sound as recorded.
+
+        Each column gets back the variance that least squares takes, up to a quarter of its
+        deviation.
+
+        Args:
+            statistics: those of :meth:`statistics`.
+            domain: of the corpora that count; all do if none is of it.
+
+        Returns:
+            ``prior_weight`` ``[D, 58]`` and ``prior_bias`` ``[58]``, normalised to normalised.
+        """
+        corpora = [c for c in self._corpora if c.config.domain == domain] or self._corpora
+        speech = np.concatenate([c.streams[0].speech for c in corpora]).astype(np.float64)
+        motion = np.concatenate([c.streams[0].motion for c in corpora]).astype(np.float64)
+        speech = (speech - statistics["audio_mean"]) / statistics["audio_std"]
+        motion = (motion - statistics["motion_mean"]) / statistics["motion_std"]
+        middle, rest = speech.mean(0), motion.mean(0)
+        weight = np.linalg.lstsq(speech - middle, motion - rest, rcond=None)[0]
+        made = ((speech - middle) @ weight).std(0)
+        weight *= np.clip(motion.std(0) / np.maximum(made, 1e-9), 1, 1.25)
+        bias = rest - middle @ weight
+        spoken = np.array([n.startswith(("jaw", "mouth")) for n in ARKIT_NAMES] + [False] * 6)
+        measured = np.logical_and.reduce([c.measured for c in corpora])
+        weight, bias = (
+            np.where(spoken & measured, x, 0).astype(np.float32) for x in (weight, bias)
+        )
+        return {"prior_weight": weight, "prior_bias": bias}
+
     def batch(
         self, rng: np.random.Generator, size: int, frames: int, context: int
     ) -> dict[str, np.ndarray]:
@@ -263,14 +336,17 @@ class MotionWindows:
         for index in chosen:
             corpus = self._corpora[index]
             stream = corpus.streams[rng.integers(len(corpus.streams))]
-            spare = len(stream.motion) - frames - 2 * context
+            warp = corpus.config.warp
+            rate = float(np.exp(rng.uniform(-warp, warp))) if warp else 1.0
+            length = frames + 2 * context
+            spare = len(stream.motion) - math.ceil(length * rate)
             if spare < 0:
                 raise ValueError(
                     f"a corpus of {len(stream.motion)} frames is too short to train on"
                 )
-            first = int(rng.integers(spare + 1))
-            speech.append(stream.speech[first : first + frames + 2 * context])
-            motion.append(stream.motion[first + context : first + context + frames])
+            at = int(rng.integers(spare + 1)) + np.arange(length) * rate
+            speech.append(_between(stream.speech, at))
+            motion.append(_between(stream.motion, at[context : context + frames]))
             measured.append(corpus.measured)
         return {
             "motion": np.stack(motion).astype(np.float32),
@@ -280,13 +356,25 @@ class MotionWindows:
         }
 
 
-def _livened(
-    motion: Sequence[np.ndarray], waves: Sequence[np.ndarray], rng: np.random.Generator
-) -> list[np.ndarray]:
-    out = []
-    for i in range(0, len(motion), _LIVENED_CLIPS):
-        part = slice(i, i + _LIVENED_CLIPS)
-        out.append(liven(join_motion(motion[part]), np.concatenate(waves[part]), rng))
+def _between(rows: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Rows at fractional places, interpolated between neighbours."""
+    low = at.astype(int)
+    share = np.float32(at - low)[:, None]
+    if not share.any():
+        return rows[low].astype(np.float32)
+    high = np.minimum(low + 1, len(rows) - 1)
+    return (1 - share) * rows[low] + share * rows[high]
+
+
+def _livened(pieces: Sequence[Piece], rng: np.random.Generator) -> list[np.ndarray]:
+    out, group, frames = [], [], 0
+    for i, piece in enumerate(pieces, start=1):
+        group.append(piece)
+        frames += len(piece.motion)
+        if frames >= _LIVENED_FRAMES or i == len(pieces):
+            joined = join_motion([p.motion for p in group])
+            out.append(liven(joined, np.concatenate([p.wave for p in group]), rng))
+            group, frames = [], 0
     return out
 
 

@@ -99,6 +99,8 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
         self.register_buffer("motion_std", torch.ones(motion_dim))
         self.register_buffer("audio_mean", torch.zeros(audio_dim))
         self.register_buffer("audio_std", torch.ones(audio_dim))
+        self.register_buffer("prior_weight", torch.zeros(audio_dim, motion_dim))
+        self.register_buffer("prior_bias", torch.zeros(motion_dim))
 
     def normalize(self, motion: Tensor) -> Tensor:
         """Motion vectors ``[..., 58]`` in their own units → zero mean, unit variance."""
@@ -107,6 +109,14 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
     def denormalize(self, motion: Tensor) -> Tensor:
         """The inverse of :meth:`normalize`."""
         return motion * self.motion_std + self.motion_mean
+
+    def prior(self, audio: Tensor) -> Tensor:
+        """What a linear map expects of the motion, from speech features ``[..., audio_dim]``.
+
+        Returns:
+            ``[..., motion_dim]``, normalised; 0 in the columns that it says nothing of.
+        """
+        return ((audio - self.audio_mean) / self.audio_std) @ self.prior_weight + self.prior_bias
 
     def domain_index(self, name: str | None) -> int:
         """The number by which :meth:`forward` knows a domain; ``None`` is the null one.

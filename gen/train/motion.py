@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from diffusers import DDIMScheduler
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -27,6 +25,10 @@ from gen.data.records import MotionRecord
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
 from gen.train.motion_loss import MotionLoss, lip_geometry
+from recognizer.config import read_config
+
+#: The domain of filmed people.
+_REAL = "real"
 
 
 @dataclass
@@ -54,7 +56,7 @@ class TrainingConfig:
         seed: of everything drawn.
     """
 
-    corpora: dict[str, dict[str, Any]]
+    corpora: dict[str, dict[str, Any]] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     scheduler: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, float] = field(default_factory=dict)
@@ -87,21 +89,10 @@ class TrainingConfig:
             FileNotFoundError: no such file.
             ValueError: not a mapping, a key that is none, or no corpora.
         """
-        name = "the configuration"
-        if not isinstance(source, Mapping):
-            name = str(source)
-            try:
-                source = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
-            except yaml.YAMLError as error:
-                raise ValueError(f"{name} is not YAML: {error}") from error
-            if not isinstance(source, Mapping):
-                raise ValueError(f"{name} must map names to values")
-        known = {f.name for f in dataclasses.fields(cls)}
-        if unknown := sorted(set(source) - known):
-            raise ValueError(f"{name}: unknown keys {', '.join(unknown)}")
-        if not source.get("corpora"):
-            raise ValueError(f"{name} names no corpora")
-        return cls(**source)
+        config = read_config(cls, source)
+        if not config.corpora:
+            raise ValueError("the configuration names no corpora")
+        return config
 
 
 def train(
@@ -155,7 +146,8 @@ def train(
     denoiser = MotionDenoiser(
         **{"audio_dim": encoder.dim, "domains": tuple(domains), **config.model}
     )
-    for name, value in windows.statistics().items():
+    statistics = windows.statistics()
+    for name, value in (statistics | windows.linear_prior(statistics, _REAL)).items():
         getattr(denoiser, name).copy_(torch.from_numpy(value))
     trainer = _Trainer(config, denoiser, [options.domain for _, _, options in corpora], out_dir)
     if resume and trainer.state_path.is_file():

@@ -9,11 +9,13 @@ import torch
 from safetensors.numpy import save_file
 
 from gen.audio import AudioEncoder, encoder, load_encoder, weights
+from gen.audio.articulation import ArticulationEncoder
 from gen.audio.encoder import resample_features
 from gen.audio.logmel import log_mel, mel_filterbank
 from gen.audio.mel import MelEncoder
+from gen.audio.ridge import NeighbourRidge
 from gen.audio.weights import load_whisper_weights, read_ct2_variables
-from gen.audio.whisper import WhisperBlock, WhisperEncoder, WhisperNetwork
+from gen.audio.whisper import LIVE, WhisperBlock, WhisperEncoder, WhisperNetwork, Windows
 
 RATE = 16000
 
@@ -46,9 +48,10 @@ def whisper():
 @pytest.fixture(scope="module")
 def small_weights():
     torch.manual_seed(0)
-    network = WhisperNetwork()
+    network = WhisperNetwork(blocks=4)
     torch.nn.init.normal_(network.positions, std=0.1)
-    return {name: t.numpy().copy() for name, t in network.state_dict().items()}
+    norm = {"norm.weight": np.ones(384, np.float32), "norm.bias": np.zeros(384, np.float32)}
+    return {name: t.numpy().copy() for name, t in network.state_dict().items()} | norm
 
 
 class TestLogMel:
@@ -112,8 +115,13 @@ class TestNetwork:
         )
         mel = log_mel(torch.from_numpy(voice(8)))[None]
         reference = np.array(model.encode(ctranslate2.StorageView.from_array(mel.numpy())))
+        # All four blocks and the last norm: what is left out of the encoder is known to be right.
+        loaded = {name: torch.tensor(w) for name, w in load_whisper_weights().items()}
+        norm = loaded.pop("norm.weight"), loaded.pop("norm.bias")
+        network = WhisperNetwork(blocks=4)
+        network.load_state_dict(loaded)
         with torch.no_grad():
-            found = whisper.network(mel).numpy()
+            found = torch.nn.functional.layer_norm(network(mel), (384,), *norm).numpy()
         assert found.shape == (1, 400, 384)
         assert np.abs(found - reference).max() < 2e-3
         assert np.abs(found - reference).mean() < 2e-5
@@ -312,49 +320,127 @@ class TestEncode:
         assert np.argmax(correlations) == 3, correlations
         assert correlations[3] > 0.9
 
-    def test_what_is_far_away_does_not_matter(self, encoder):
-        wave = voice(9)
-        whole = encoder.encode(wave)
-        other = wave.copy()
-        other[6 * RATE :] = 3 * voice(3, seed=5)
-        assert np.allclose(encoder.encode(other)[:110], whole[:110], atol=1e-3)
-        assert np.allclose(encoder.encode(wave[: 6 * RATE])[:110], whole[:110], atol=1e-3)
+
+@pytest.fixture(scope="module")
+def quick(whisper):
+    """The same network with windows of a second between half seconds."""
+    return WhisperEncoder(whisper.network, Windows(past=0.5, hop=1.0, future=0.5))
 
 
-def test_whisper_in_chunks(whisper):
+def arriving(wave, cuts, blocks, heard_at):
+    for chunk in np.split(wave, cuts):
+        heard_at.append(len(blocks))
+        yield chunk
+
+
+def test_whisper_in_chunks(quick):
     wave = voice(5.3)
-    whole = whisper.encode(wave)
-    cuts = [100, 101, 9000, 30000, 70000]
     blocks, heard_at = [], []
-
-    def arriving():
-        for chunk in np.split(wave, cuts):
-            heard_at.append(len(blocks))
-            yield chunk
-
-    for block in whisper.encode_chunks(arriving()):
+    cuts = [100, 101, 9000, 30000, 70000]
+    for block in quick.encode_chunks(arriving(wave, cuts, blocks, heard_at)):
         blocks.append(block)
-    assert np.allclose(np.concatenate(blocks), whole, atol=1e-3)
+    assert np.allclose(np.concatenate(blocks), quick.encode(wave), atol=1e-3)
     # A window needs half a second more than its own: one fits 30,000 samples, three fit 70,000.
     assert heard_at == [0, 0, 0, 0, 1, 3]
-    assert [len(block) for block in blocks[:3]] == [19, 25, 25]
-    assert list(whisper.encode_chunks([])) == []
+    assert [len(block) for block in blocks[:3]] == [25, 25, 25]
+    assert list(quick.encode_chunks([])) == []
     with pytest.raises(ValueError, match="fps"):
-        next(whisper.encode_chunks([], fps=0))
+        next(quick.encode_chunks([], fps=0))
 
 
-def test_whisper_hears_alike_wherever_a_sound_stands(whisper):
-    """A shift by whole seconds changes nothing; plain whisper keeps a similarity of about 0.5."""
+def test_whisper_hears_alike_in_every_window(quick):
+    """A shift by whole windows changes nothing."""
     wave = voice(4)
-    alone = whisper.encode(wave)
-    shifted = whisper.encode(np.concatenate([voice(7, seed=3), wave]))[175:]
-    assert np.allclose(alone[32:], shifted[32:], atol=1e-3)
+    alone = quick.encode(wave)
+    shifted = quick.encode(np.concatenate([voice(7, seed=3), wave]))[175:]
+    assert np.allclose(alone[25:], shifted[25:], atol=1e-3)
+
+
+def test_what_is_far_away_does_not_matter(quick):
+    wave = voice(9)
+    whole = quick.encode(wave)
+    other = wave.copy()
+    other[6 * RATE :] = 3 * voice(3, seed=5)
+    assert np.allclose(quick.encode(other)[:125], whole[:125], atol=1e-3)
+    assert np.allclose(quick.encode(wave[: 6 * RATE])[:125], whole[:125], atol=1e-3)
+
+
+def test_live_windows_hear_almost_what_a_file_gives(whisper):
+    wave = voice(6)
+    live = WhisperEncoder(whisper.network, LIVE).encode(wave)
+    assert cosine(live, whisper.encode(wave)).mean() > 0.9
+
+
+def test_windows_are_checked():
+    for wrong in ((0, 0, 0), (-1, 1, 0), (10, 15, 10)):
+        with pytest.raises(ValueError, match=r"window|30 s"):
+            Windows(*wrong)
+
+
+class TestArticulation:
+    @pytest.fixture
+    def heard(self, quick):
+        rng = np.random.default_rng(0)
+        ridge = NeighbourRidge(
+            rng.standard_normal((5, 384, 3)).astype(np.float32), np.arange(3, dtype=np.float32)
+        )
+        return ArticulationEncoder(quick, ridge)
+
+    def test_is_a_convolution_of_the_features(self, heard):
+        wave = voice(3.1)
+        x = np.pad(heard.base.encode(wave), ((2, 2), (0, 0)), mode="edge")
+        expected = heard.ridge.rest + sum(
+            x[i : i + len(x) - 4] @ heard.ridge.weights[i] for i in range(5)
+        )
+        assert np.allclose(heard.encode(wave), expected, atol=1e-2)
+
+    def test_in_chunks(self, heard):
+        wave = voice(5.3)
+        blocks = list(heard.encode_chunks(arriving(wave, [7, 40000, 41000], [], [])))
+        assert len(blocks) > 2
+        assert np.allclose(np.concatenate(blocks), heard.encode(wave), atol=1e-2)
+        assert heard.encode(wave[:100]).shape == (1, 3)
+
+    def test_saved_and_loaded(self, heard, tmp_path):
+        heard.save_pretrained(tmp_path)
+        loaded = load_encoder("articulation", tmp_path)
+        assert np.array_equal(loaded.ridge.weights, heard.ridge.weights) and loaded.dim == 3
+        (tmp_path / "model.safetensors").write_bytes(b"no tensors")
+        with pytest.raises(ValueError, match="not a safetensors file"):
+            load_encoder("articulation", tmp_path)
+        with pytest.raises(FileNotFoundError, match="no articulation map"):
+            load_encoder("articulation", tmp_path / "none")
+
+    def test_wrong_rate(self, heard):
+        for method in (heard.encode, lambda w, fps: list(heard.encode_chunks([w], fps))):
+            with pytest.raises(ValueError, match="25 frames a second, not 30"):
+                method(voice(0.2), 30)
+
+    def test_the_packaged_one_hears_loudness(self):
+        """Its last output follows the sound's level."""
+        heard = load_encoder("articulation")
+        wave = voice(4) * np.repeat([1, 0.01, 1, 0.01], RATE).astype(np.float32)
+        level = heard.encode(wave)[:, -1]
+        loud, quiet = level[30 - 25 : 20], level[30:45]
+        assert heard.dim == 13 and loud.mean() - quiet.mean() > 0.5
+
+
+def test_ridge_is_scikits_closed_form():
+    """Against the normal equations with the penalty on standardised columns, written out."""
+    rng = np.random.default_rng(0)
+    clips = [rng.normal(3, [1, 2, 5], (n, 3)).astype(np.float32) for n in (40, 60)]
+    targets = [c[:, :2] @ rng.normal(size=(2, 2)) + 1 for c in clips]
+    x, y = np.concatenate(clips).astype(float), np.concatenate(targets)
+    z = (x - x.mean(0)) / x.std(0)
+    w = np.linalg.solve(z.T @ z + 0.5 * 100 * np.eye(3), z.T @ (y - y.mean(0)))
+    found = NeighbourRidge.fit(clips, targets, reach=0, penalty=0.5)
+    assert np.allclose(found(clips[0]), (z @ w + y.mean(0))[:40], atol=1e-3)
 
 
 def test_load_encoder():
     assert load_encoder("mel").dim == 320
     assert encoder.load_encoder("mel").encode(voice(1)).shape == (25, 320)
-    with pytest.raises(ValueError, match="'whisper' or 'mel'"):
+    with pytest.raises(ValueError, match="'articulation' or 'mel'"):
         load_encoder("hubert")
     with pytest.raises(ValueError, match="takes no weights"):
         load_encoder("mel", weights="x")

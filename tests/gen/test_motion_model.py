@@ -6,8 +6,8 @@ import torch
 from diffusers import DDIMScheduler
 
 from gen.bench.motion import (
-    LinearLips,
     lagged_correlation,
+    linear_lips,
     lip_opening,
     lip_sync_benchmark,
     liveliness,
@@ -15,7 +15,7 @@ from gen.bench.motion import (
 )
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
-from recognizer.facs import ARKIT_NAMES
+from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES
 from recognizer.motion import MotionTrack
 
 AUDIO = 12
@@ -139,6 +139,25 @@ def test_same_seed_same_motion_to_the_bit(generator):
     assert not np.allclose(a.to_vectors(), c.to_vectors(), atol=1e-3)
 
 
+def test_lip_prior_leaves_the_lips_to_the_linear_map(generator):
+    model = generator.denoiser
+    jaw, yaw = ARKIT_INDEX["jawOpen"], 53
+    model.prior_weight[0, jaw] = 0.5
+    model.prior_bias[jaw] = 0.2
+    features = speech(30)
+    free, half, bound = (
+        generator(features, steps=1, generator=seeded(), lip_prior=p) for p in (0.0, 0.5, 1.0)
+    )
+    heard = (features[:, 0] - float(model.audio_mean[0])) / float(model.audio_std[0])
+    expected = (0.5 * heard + 0.2) * float(model.motion_std[jaw]) + float(model.motion_mean[jaw])
+    np.testing.assert_allclose(bound.blendshapes[:, jaw], expected.clip(0, 1), atol=1e-5)
+    np.testing.assert_allclose(bound.to_vectors()[:9, yaw], free.to_vectors()[:9, yaw], atol=1e-5)
+    inside = (expected > 0) & (expected < 1) & (free.blendshapes[:, jaw] % 1 > 0)
+    first = inside[:20]  # later windows continue from other lips
+    mean = (free.blendshapes[:, jaw] + bound.blendshapes[:, jaw]) / 2
+    np.testing.assert_allclose(half.blendshapes[:20, jaw][first], mean[:20][first], atol=1e-5)
+
+
 def test_blendshapes_are_clipped_and_pose_is_not(generator):
     generator.denoiser.motion_std.fill_(50.0)
     made = generator(speech(12), steps=2, generator=seeded())
@@ -222,6 +241,7 @@ def test_lip_temperature_calms_the_lips_alone(generator):
         (np.zeros((5, AUDIO), np.float32), {"steps": 0}, "steps"),
         (np.zeros((5, AUDIO), np.float32), {"fps": 0}, "fps"),
         (np.zeros((5, AUDIO), np.float32), {"lip_temperature": 2}, "lip_temperature"),
+        (np.zeros((5, AUDIO), np.float32), {"lip_prior": -0.1}, "lip_prior"),
         (np.zeros((5, AUDIO), np.float32), {"head_scale": -1}, "head_scale"),
         (np.zeros((5, AUDIO), np.float32), {"domain": "cartoon"}, "cartoon"),
     ],
@@ -274,8 +294,10 @@ def test_linear_lips_recovers_a_linear_map():
     rng = np.random.default_rng(0)
     features = [rng.standard_normal((200, 6)).astype(np.float32) for _ in range(3)]
     openings = [f[:, 0] + 0.5 * np.roll(f[:, 1], 1) + 3 for f in features]
-    fitted = LinearLips(features[:2], openings[:2], penalty=1e-6)
-    np.testing.assert_allclose(fitted(features[2])[3:-3], openings[2][3:-3], atol=0.05)
+    fitted = linear_lips(features[:2], openings[:2])
+    # A penalty of 0.1 a frame takes 0.1 / 1.1 of every weight.
+    expected = 3 + (openings[2] - 3) / 1.1
+    np.testing.assert_allclose(fitted(features[2])[3:-3], expected[3:-3], atol=0.25)
 
 
 def test_jaw_opens_the_lips():

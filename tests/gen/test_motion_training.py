@@ -7,16 +7,20 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from gen.audio import load_encoder
 from gen.data.augment import augment, limit_band, mu_law, reverberate, shift_voice
 from gen.data.dataset import (
     CorpusConfig,
     MotionWindows,
+    Piece,
     encode_corpus,
     join_motion,
     load_corpus,
+    splice,
 )
 from gen.data.records import MotionRecord
 from gen.motion import MotionGenerator
+from gen.train.articulation import fit_articulation
 from gen.train.motion import TrainingConfig, train
 from gen.train.motion_loss import MotionLoss, lip_geometry
 from recognizer.face_model import FaceModel
@@ -302,3 +306,61 @@ def test_shipped_configurations_load(name, request):
         CorpusConfig(**corpus)
     rows, opening, rest = lip_geometry()
     MotionLoss(rows, opening, rest, **config.loss)
+
+
+def test_articulation_is_fitted_on_what_is_not_held_out(tmp_path):
+    """Records whose jaw follows the loudness: the map of the first ones finds it in the last."""
+    data = tmp_path / "data"
+    data.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        level = np.repeat(rng.uniform(0, 1, 15), 5)
+        wave = np.repeat(10 ** (2 * level - 2), 640) * rng.standard_normal(75 * 640) * 0.2
+        motion = MotionTrack.zeros(75)
+        motion["jawOpen"][:] = 0.6 * level
+        record = MotionRecord(f"r{i}", motion, wave.astype(np.float32), "made")
+        record.save(data)
+    out = fit_articulation({"hold_out": 1, "components": 2}, data, tmp_path / "map")
+    heard = load_encoder("articulation", out)
+    found = heard.encode(wave.astype(np.float32))
+    assert heard.dim == 3
+    assert abs(np.corrcoef(found[:, 0], level)[0, 1]) > 0.8
+    assert np.corrcoef(found[:, 2], level)[0, 1] > 0.8
+    with pytest.raises(ValueError, match="no more than the 6 records"):
+        fit_articulation({"hold_out": 6}, data, tmp_path / "map")
+    with pytest.raises(ValueError, match="unknown keys parts"):
+        fit_articulation({"parts": 6}, data, tmp_path / "map")
+
+
+def test_spliced_pieces_are_the_clips_cut_where_they_are_quiet():
+    rng = np.random.default_rng(0)
+    clips = []
+    for i in range(4):
+        quiet = np.arange(100) % 10 == 3
+        level = np.where(quiet, 1e-4, 0.3)
+        wave = np.repeat(level, 640) * np.tile([1, -1], 32000)
+        index = np.arange(100.0)[:, None] + 100 * i
+        clips.append(Piece(index, -index, wave.astype(np.float32)))
+    pieces = splice(clips, 0.8, rng)
+    frames = np.concatenate([p.speech[:, 0] for p in pieces])
+    assert sorted(frames) == list(range(400)) and not (np.diff(frames) > 0).all()
+    for piece in pieces:
+        assert (np.diff(piece.speech[:, 0]) == 1).all() and len(piece.wave) == 640 * len(
+            piece.motion
+        )
+        assert (piece.motion == -piece.speech).all()
+        assert piece.speech[0, 0] % 100 == 0 or piece.speech[0, 0] % 10 == 3
+    assert 10 < np.mean([len(p.motion) for p in pieces]) < 32
+
+
+def test_warped_windows_keep_speech_and_motion_together(corpus):
+    """The jaw is the loudness, at any speed."""
+    records = load_corpus(corpus)
+    options = CorpusConfig(warp=0.3, splice=0.6)
+    windows = MotionWindows([(records, options)], LoudnessEncoder().encode)
+    batch = windows.batch(np.random.default_rng(0), size=64, frames=20, context=2)
+    assert batch["motion"].shape == (64, 20, 58) and batch["speech"].shape == (64, 24, 2)
+    heard, jaw = batch["speech"][:, 2:-2, 0], batch["motion"][..., JAW]
+    # Where pieces meet, lips are drawn together over some frames.
+    assert np.median(np.abs(heard - jaw)) < 0.01
+    assert np.corrcoef(heard.ravel(), jaw.ravel())[0, 1] > 0.8

@@ -1,0 +1,112 @@
+"""What the lips would do, heard: a few numbers a frame that carry over from voice to voice.
+
+A network that sees all of whisper's 384 features and one filmed speaker learns that speaker's
+voice. A ridge regression of the same data cannot, and follows strangers' lips better. So the
+motion model hears through one: the regression maps speech to the principal movements of the
+speaker's lips and to loudness, and only these go on (figures in ``gen/weights/motion/README.md``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from gen.audio.ridge import NeighbourRidge
+from gen.audio.whisper import WhisperEncoder
+
+PACKAGED = Path(__file__).parents[1] / "weights" / "articulation"
+WEIGHTS_NAME = "model.safetensors"
+#: Rate at which the map was fitted, and at which it is applied.
+FPS = 25.0
+
+
+class ArticulationEncoder:
+    """Speech to lip movements and loudness (see :class:`gen.audio.encoder.AudioEncoder`).
+
+    Args:
+        base: the encoder whose features are mapped.
+        ridge: the map; its outputs have unit variance on the data that it was fitted to.
+    """
+
+    name = "articulation"
+
+    def __init__(self, base: WhisperEncoder, ridge: NeighbourRidge):
+        self.base = base
+        self.ridge = ridge
+        self.dim = len(ridge.rest)
+
+    @classmethod
+    def from_pretrained(cls, path: str | os.PathLike | None = None) -> ArticulationEncoder:
+        """With the map in a folder written by :meth:`save_pretrained`; the packaged by default.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: the file is not such a map.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        file = Path(path or PACKAGED) / WEIGHTS_NAME
+        if not file.is_file():
+            raise FileNotFoundError(f"there is no articulation map {file}")
+        try:
+            tensors = load_file(file)
+        except SafetensorError as error:
+            raise ValueError(f"{file} is not a safetensors file: {error}") from error
+        weights, rest = tensors.get("weights"), tensors.get("rest")
+        if weights is None or rest is None or weights.shape[2:] != rest.shape:
+            raise ValueError(f"{file} holds no articulation map")
+        ridge = NeighbourRidge(weights.astype(np.float32), rest.astype(np.float32))
+        return cls(WhisperEncoder.from_pretrained(), ridge)
+
+    def save_pretrained(self, path: str | os.PathLike) -> None:
+        """Write the map; the base encoder has its own weights."""
+        from safetensors.numpy import save_file
+
+        Path(path).mkdir(parents=True, exist_ok=True)
+        tensors = {"weights": self.ridge.weights, "rest": self.ridge.rest}
+        save_file(
+            {name: tensor.astype(np.float32) for name, tensor in tensors.items()},
+            Path(path) / WEIGHTS_NAME,
+        )
+
+    def to(self, device) -> ArticulationEncoder:
+        """Move the base encoder's network."""
+        self.base.to(device)
+        return self
+
+    def encode(self, waveform: np.ndarray, fps: float = FPS) -> np.ndarray:
+        """Float32 ``[T, dim]`` of a waveform float32 ``[N]`` at 16 kHz.
+
+        Raises:
+            ValueError: a bad waveform, or another rate than the map's own 25 frames a second.
+        """
+        return np.concatenate(list(self.stream(waveform, fps)))
+
+    def stream(self, waveform: np.ndarray, fps: float = FPS) -> Iterator[np.ndarray]:
+        """The rows of :meth:`encode` in blocks, each computed when it is asked for."""
+        if fps != FPS:
+            raise ValueError(f"articulation is heard at {FPS:g} frames a second, not {fps}")
+        return self._mapped(self.base.stream(waveform, fps))
+
+    def encode_chunks(self, chunks: Iterable[np.ndarray], fps: float = FPS) -> Iterator[np.ndarray]:
+        """The rows of :meth:`encode` while the sound arrives: ``reach`` frames after the base's."""
+        if fps != FPS:
+            raise ValueError(f"articulation is heard at {FPS:g} frames a second, not {fps}")
+        return self._mapped(self.base.encode_chunks(chunks, fps))
+
+    def _mapped(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Map blocks of features; a row waits for its neighbours."""
+        reach, known, done = self.ridge.reach, None, 0
+        for block in blocks:
+            known = block if known is None else np.concatenate([known, block])
+            ready = len(known) - reach
+            if ready > done:
+                yield self.ridge(known)[done:ready]
+                cut = max(0, ready - reach)  # what the next rows still see
+                known, done = known[cut:], ready - cut
+        if known is not None and len(known) > done:
+            yield self.ridge(known)[done:]
