@@ -22,7 +22,7 @@ _BORDER = 0.3
 _HAIR_NEAR, _HAIR_FAR = 0.45, 0.95
 #: Face widths below the chin at which the neck stands on shoulders that keep still: under the chin,
 #: and beside the neck.
-_NECK, _SHOULDER = 0.45, 0.18
+_NECK, _SHOULDER = 0.45, 0.04
 #: How far an expression moves the skin beside the face, in face widths.
 _SKIN_REACH = 0.22
 #: Depth of hair and neck in face widths before the ears. They lie farther back; but where a head
@@ -240,7 +240,7 @@ def _follow(portrait: Portrait, distance: np.ndarray) -> np.ndarray:
     height, width = distance.shape
     far = (distance / portrait.pose.scale - _HAIR_NEAR) / (_HAIR_FAR - _HAIR_NEAR)
     below, aside = bust_coordinates(portrait, (width, height), 1.0)
-    reach = _SHOULDER + (_NECK - _SHOULDER) * _ease((0.6 - np.abs(aside)) / 0.35)
+    reach = _SHOULDER + (_NECK - _SHOULDER) * _ease((0.48 - np.abs(aside)) / 0.28)
     return (_ease(1 - far) * _ease(1 - below / reach)).astype(np.float32)
 
 
