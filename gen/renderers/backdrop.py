@@ -20,9 +20,9 @@ _BORDER = 0.3
 #: Distances in face widths from the fitted head between which things stop following it: hair
 #: reaches that far, and what a matte takes for hair by mistake fades out.
 _HAIR_NEAR, _HAIR_FAR = 0.45, 0.95
-#: Face widths below the chin at which the neck stands on shoulders that keep still: under the chin,
-#: and beside the neck.
-_NECK, _SHOULDER = 0.45, 0.04
+#: Face widths below the chin at which the neck stands on shoulders that keep still, and, beside the
+#: neck, between which they begin.
+_NECK, _SHOULDER = 0.45, (-0.18, 0.02)
 #: How far an expression moves the skin beside the face, in face widths.
 _SKIN_REACH = 0.22
 #: Depth of hair and neck in face widths before the ears. They lie farther back; but where a head
@@ -240,8 +240,10 @@ def _follow(portrait: Portrait, distance: np.ndarray) -> np.ndarray:
     height, width = distance.shape
     far = (distance / portrait.pose.scale - _HAIR_NEAR) / (_HAIR_FAR - _HAIR_NEAR)
     below, aside = bust_coordinates(portrait, (width, height), 1.0)
-    reach = _SHOULDER + (_NECK - _SHOULDER) * _ease((0.48 - np.abs(aside)) / 0.28)
-    return (_ease(1 - far) * _ease(1 - below / reach)).astype(np.float32)
+    neck = _ease((0.42 - np.abs(aside)) / 0.25)
+    still = _ease((below - _SHOULDER[0]) / (_SHOULDER[1] - _SHOULDER[0]))
+    still += neck * (_ease(below / _NECK) - still)
+    return (_ease(1 - far) * (1 - still)).astype(np.float32)
 
 
 def _ease(x: np.ndarray) -> np.ndarray:
