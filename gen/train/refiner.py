@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,6 +21,7 @@ from gen.data.patch_dataset import PatchBatch, PatchDataset
 from gen.models.refiner import PatchRefiner, stack_condition
 from gen.refiner import PatchSampler, make_scheduler
 from gen.train.refiner_loss import RefinerLoss, masked_correction, step_weights
+from recognizer.config import read_config
 
 
 @dataclass
@@ -49,7 +48,7 @@ class RefinerTraining:
         seed: of everything drawn.
     """
 
-    data: dict[str, float]
+    data: dict[str, float] = field(default_factory=dict)
     hold_out: int = 8
     model: dict[str, Any] = field(default_factory=dict)
     scheduler: dict[str, Any] = field(default_factory=dict)
@@ -78,21 +77,10 @@ class RefinerTraining:
             FileNotFoundError: no such file.
             ValueError: not a mapping, a key that is none, or no data.
         """
-        name = "the configuration"
-        if not isinstance(source, Mapping):
-            name = str(source)
-            try:
-                source = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
-            except yaml.YAMLError as error:
-                raise ValueError(f"{name} is not YAML: {error}") from error
-            if not isinstance(source, Mapping):
-                raise ValueError(f"{name} must map names to values")
-        known = {f.name for f in dataclasses.fields(cls)}
-        if unknown := sorted(set(source) - known):
-            raise ValueError(f"{name}: unknown keys {', '.join(unknown)}")
-        if not source.get("data"):
-            raise ValueError(f"{name} names no data")
-        return cls(**source)
+        config = read_config(cls, source)
+        if not config.data:
+            raise ValueError("the configuration names no data")
+        return config
 
 
 def train(
