@@ -7,12 +7,17 @@ import numpy as np
 
 from gen.renderers.camera import HeadCamera
 from gen.renderers.portrait import Portrait
+from gen.renderers.skin import continue_skin
 from recognizer.face_model import IRIS, LOWER_LID, UPPER_LID
 from recognizer.facs import ARKIT_INDEX
 
 #: Radius of an eyeball in face widths (12 of 140 mm), and how far eyeLook = 1 turns it.
 _BALL_RADIUS = 0.086
 _SIDEWAYS, _UPDOWN = np.sin(np.deg2rad(30)), np.sin(np.deg2rad(25))
+#: A gaze that has moved so far (in radii of the ball) leaves the lids' old shadows behind.
+_BARE_AT = 0.12
+#: How far an iris moves in the picture at eyeLookUp or eyeLookDown = 1, in face widths.
+VERTICAL_TRAVEL = float(_BALL_RADIUS * _UPDOWN)
 
 
 class Eye:
@@ -43,9 +48,12 @@ class Eye:
         polygon = np.zeros(patch.shape[:2], np.uint8)
         cv2.fillPoly(polygon, [np.round((outline[:, :2] - self._low) * 16).astype(int)], 255,
                      cv2.LINE_AA, 4)  # fmt: skip
-        self._white, self._iris = _separate(patch, polygon, iris[:, :2] - self._low)
+        inner = outline[len(UPPER_LID[side]) - 1, :2] - self._low
+        self._white, self._bare, self._iris = _separate(
+            patch, polygon, iris[:, :2] - self._low, inner, width
+        )
         # Only what the lids may frame is painted.
-        reach = max(1, round(0.12 * width))
+        reach = max(1, round(0.22 * width))
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
         window = cv2.dilate(polygon, disc)
         self._window = cv2.GaussianBlur(window, (0, 0), 1.0)
@@ -83,12 +91,16 @@ class Eye:
             return
         size = tuple(int(v) for v in high - low)
         affine[:, 2] -= low
-        white = cv2.warpAffine(
-            self._white, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
         look = np.zeros(3)
         for index, (right, down) in self._terms:
             look[:2] += blendshapes[index] * np.array([right, down])
+        share = min(1.0, float(np.abs(look).max()) / _BARE_AT)
+        white = self._white if share == 0 else self._bare
+        if 0 < share < 1:
+            white = cv2.addWeighted(self._white, 1 - share, self._bare, share, 0)
+        white = cv2.warpAffine(
+            white, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         offset = (rotation @ self._rotation @ look)[:2] * self._radius
         turned = affine.copy()
         turned[:, 2] += offset
@@ -101,39 +113,84 @@ class Eye:
         region[:] = np.clip(region + window * (eye - region) + 0.5, 0, 255)
 
 
-def _separate(patch: np.ndarray, polygon: np.ndarray, iris: np.ndarray):
-    """An eye patch → the white without its iris, and the iris (RGBA) completed behind the lids."""
-    height, width = polygon.shape
-    ys, xs = np.mgrid[:height, :width].astype(np.float32)
-    centre = iris[0]
-    radius = max(2.0, float(np.linalg.norm(iris[1:] - centre, axis=1).mean()))
-    distance = np.hypot(xs - centre[0], ys - centre[1])
+def _separate(patch: np.ndarray, polygon: np.ndarray, iris: np.ndarray, inner, width: float):
+    """Take an eye apart.
+
+    Args:
+        patch: uint8 ``[h, w, 3]``.
+        polygon: uint8 ``[h, w]``, 255 between the lids.
+        iris: ``[5, 2]`` its centre and rim in the patch.
+        inner: ``[2]`` the inner corner, whose flesh is no white.
+        width: of the eye in pixels.
+
+    Returns:
+        The white with its iris painted out, as it lies between its lids and as it would look
+        without their shadows and lashes (uint8 ``[h, w, 3]``), and the iris (uint8 ``[h, w, 4]``)
+        completed behind the lids.
+    """
+    height, width_px = polygon.shape
+    ys, xs = np.mgrid[:height, :width_px].astype(np.float32)
+    distance = np.hypot(xs - iris[0, 0], ys - iris[0, 1])
     inside = polygon > 127
-    kernel = np.ones((3, 3), np.uint8)
-    core = cv2.erode(polygon, kernel, iterations=max(1, round(0.12 * radius))) > 127
-    clean = core & (distance > radius * 1.18)
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 3)  # from the lids
+    light = patch.astype(np.float32).mean(-1)
+    radius = max(2.0, float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()))
+    tracked, radius = radius, _limbus(light, distance, depth > 0.25 * radius, radius)
+    corner = np.hypot(xs - inner[0], ys - inner[1])
+    clean = (
+        (depth > 0.2 * radius) & (distance > 1.2 * max(radius, tracked)) & (corner > 0.2 * width)
+    )
     if clean.sum() < 12:
         tone = np.percentile(patch[inside], 80, axis=0) if inside.any() else np.full(3, 200.0)
-        filled = np.broadcast_to(tone.astype(np.uint8), patch.shape).copy()
+        filled = np.broadcast_to(tone.astype(np.float32), patch.shape)
     else:
-        hidden = (~clean).astype(np.uint8)
-        filled = cv2.inpaint(np.ascontiguousarray(patch), hidden, 3, cv2.INPAINT_TELEA)
-        # Far from what was seen, inpainting streaks: smooth it.
-        soft = cv2.GaussianBlur(filled, (0, 0), 0.35 * radius)
-        far = np.clip(cv2.distanceTransform(hidden, cv2.DIST_L2, 3) / (0.6 * radius), 0, 1)
-        filled = (filled + far[..., None] * (soft.astype(np.float32) - filled)).astype(np.uint8)
-    keep = (inside & (distance > radius * 1.12)).astype(np.float32)
-    keep = cv2.GaussianBlur(keep, (0, 0), 0.7)[..., None]
-    white = (filled + keep * (patch.astype(np.float32) - filled)).astype(np.uint8)
+        clean &= light >= np.percentile(light[clean], 35)  # neither lashes nor shadow
+        filled = continue_skin(patch.astype(np.float32), clean, 1.5 * radius)
+    beside = distance > radius * 1.12
+    keep = cv2.GaussianBlur((inside & beside).astype(np.float32), (0, 0), 0.7)
+    calm = np.maximum(np.clip(depth / (0.2 * radius) - 0.5, 0, 1), corner < 0.2 * width)
+    bare = (
+        cv2.GaussianBlur(
+            np.float32(calm * (distance > 1.25 * max(radius, tracked))),
+            (0, 0),
+            max(0.7, 0.1 * radius),
+        )
+        * keep
+    )
+    white, bare = (
+        (filled + share[..., None] * (patch - filled)).clip(0, 255).astype(np.uint8)
+        for share in (keep, bare)
+    )
 
-    alpha = np.clip((radius * 1.10 - distance) / max(1.0, 0.12 * radius) + 0.5, 0, 1)
-    colours = patch.astype(np.float32).copy()
-    seen = core & (distance < radius * 1.2)
-    for step in np.arange(0, radius * 1.3, 1.0):
-        ring = (distance >= step) & (distance < step + 1)
-        known = ring & seen
-        around = known if known.any() else seen & (distance < step + 3)
-        if around.any():
-            colours[ring & ~inside] = np.median(patch[around], axis=0)
+    # Unseen parts of an iris look as the seen ones at the same distance from its centre.
+    seen = (depth > 0.3 * radius) & (distance < radius * 1.2)
+    rings = np.arange(0, radius * 1.3, 1.0)
+    profile = np.full((len(rings), 3), np.nan)
+    for i, step in enumerate(rings):
+        ring = seen & (np.abs(distance - step - 0.5) < 1)
+        if ring.any():
+            profile[i] = np.median(patch[ring], axis=0)
+    colours = patch.astype(np.float32)
+    known = np.isfinite(profile[:, 0])
+    if known.any():
+        guess = np.stack(
+            [np.interp(distance, rings[known] + 0.5, profile[known, i]) for i in range(3)], -1
+        )
+        trust = np.clip((depth - 0.1 * radius) / (0.25 * radius), 0, 1)[..., None]
+        colours = guess + trust * (colours - guess)
+    alpha = np.clip((radius * 1.03 - distance) / max(1.5, 0.2 * radius) + 0.5, 0, 1)
     rgba = np.dstack([colours, alpha * 255]).clip(0, 255).astype(np.uint8)
-    return white, rgba
+    return white, bare, rgba
+
+
+def _limbus(light: np.ndarray, distance: np.ndarray, seen: np.ndarray, radius: float) -> float:
+    """Where an iris ends: the ring across which it becomes lighter most, near ``radius``."""
+    steps = radius * np.linspace(0.9, 1.1, 6)
+    half = 0.12 * radius
+    rise = []
+    for step in steps:
+        within = seen & (np.abs(distance - step + half) < half)
+        beyond = seen & (np.abs(distance - step - half) < half)
+        few = within.sum() < 4 or beyond.sum() < 4
+        rise.append(0.0 if few else float(light[beyond].mean() - light[within].mean()))
+    return float(steps[int(np.argmax(rise))]) if max(rise) > 0 else radius

@@ -25,9 +25,14 @@ _FOLD = 0.12
 _FOLD_REACH, _YIELD = 3.0, 0.7
 #: Travel of the margin (in apertures) over which the photographed lashes give way to bare skin.
 _BARE_FROM, _BARE_TO = 0.12, 0.6
-#: The upper lid rides on the eyeball: so much farther than the head model's, whose eyes turn by
-#: 13 degrees up and 19 down where a portrait's turn by 25.
-_LOOK = {"eyeLookUp": 1.85, "eyeLookDown": 1.3}
+#: Lids ride on the eyeball: travel of the upper and of the lower margin as a share of the iris's.
+#: (The head model's own eyes turn by 13 degrees up and 19 down where a portrait's turn by 25.)
+_LOOK = {"eyeLookUp": (-0.85, -0.25), "eyeLookDown": (0.9, 0.3)}
+#: Looking up, the lid slides under its fold: lashes and liner (so many apertures) stay as they are,
+#: the skin above them is left this share of its height.
+_LASH_STRIP, _UNDER_FOLD = 0.3, 0.4
+#: The lower lid takes skin along so far below it (apertures).
+_LOWER_REACH = 0.8
 _BROW = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))
 
 
@@ -90,15 +95,46 @@ class Lid:
         weight[upper[[0, -1]]] = 0.0
         self.members = np.flatnonzero(weight > 0.02)
         self._weight, self._nearest = weight[self.members, None], nearest[self.members]
+        self._middle = slice(middle - len(upper) // 8, middle + len(upper) // 8 + 1)
+        self._below, self._below_weight = self._lower_strip(rest)
         self._rest_margin = space[upper]
         arch = np.sin(np.linspace(0, np.pi, len(upper)))[:, None]
         self._rim = _RIM * self._aperture * arch * self._down
         self._lashes = Lashes(image, rest[upper, :2], self._down[:2], self._aperture, tone)
 
-    def follow(self, basis: np.ndarray) -> None:
-        """Let the lid follow the eye in displacements ``[52, M, 3]``; it blinks by its own rule."""
-        for stem, factor in _LOOK.items():
-            basis[ARKIT_INDEX[stem + self._side]][self.members] *= factor * self._narrow
+    def _lower_strip(self, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices of the lower lid and their share ``[K, 1]`` of its margin's movement."""
+        margin = rest[self._lower]
+        away = np.linalg.norm(rest[:, None, :2] - margin[None, :, :2], axis=-1)
+        nearest, away = away.argmin(1), away.min(1) / max(self._aperture, 1e-6)
+        under = (rest - margin[nearest]) @ self._down
+        weight = np.exp(-((away / _LOWER_REACH) ** 2)) * (under >= -1e-6)
+        weight *= np.sin(np.linspace(0, np.pi, len(margin)))[nearest]
+        weight[self._upper] = 0
+        members = np.flatnonzero(weight > 0.02)
+        return members, weight[members, None]
+
+    def follow(self, basis: np.ndarray, travel: float) -> None:
+        """Let the lids follow the eye in displacements ``[52, M, 3]``; it blinks by its own rule.
+
+        Args:
+            basis: changed in place.
+            travel: pixels by which the iris moves at eyeLookUp or eyeLookDown = 1.
+        """
+        middle_upper, middle_lower = self._upper[self._middle], self._lower[self._middle]
+        for stem, (above, below) in _LOOK.items():
+            field = basis[ARKIT_INDEX[stem + self._side]]
+            # Narrow eyes have less room to look down.
+            wanted = above * travel * (self._narrow if above > 0 else 1.0)
+            factor = wanted / (field[middle_upper] @ self._down).mean()
+            field[self.members] *= 1 + (factor - 1) * self._weight
+            if above < 0:
+                high = np.clip(self._height - _LASH_STRIP * self._aperture, 0, None)
+                share = np.clip(1 + (1 - _UNDER_FOLD) * high / wanted, 0, 1)[:, None]
+                margin = field[self._upper][self._near_above]
+                field[self._above] += share * (margin - field[self._above])
+            surplus = below * travel - (field[middle_lower] @ self._down).mean()
+            field[self._below] += surplus * self._below_weight * self._down
         basis[ARKIT_INDEX["eyeBlink" + self._side]][self._own] = 0
 
     def close(self, space: np.ndarray, amount: float) -> float:

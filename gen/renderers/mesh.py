@@ -6,7 +6,7 @@ import numpy as np
 
 from gen.renderers.backdrop import Backdrop
 from gen.renderers.camera import HeadCamera
-from gen.renderers.eyes import Eye
+from gen.renderers.eyes import VERTICAL_TRAVEL, Eye
 from gen.renderers.kernels import blend
 from gen.renderers.lids import Lid
 from gen.renderers.light import Light
@@ -55,7 +55,7 @@ class MeshRenderer:
         ]
         self._lips = Lips(self._rest, topology, portrait.expression)
         for lid in self._lids:
-            lid.follow(basis)
+            lid.follow(basis, VERTICAL_TRAVEL * self._scale)
         self._basis = basis
         self._backdrop = Backdrop(portrait, self._camera, topology)
         self._eyes = [Eye(portrait, self._camera, side) for side in (0, 1)]
