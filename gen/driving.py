@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gen.renderers.brows import shape_brows
 from gen.renderers.lip_shapes import shape_lips
 from gen.renderers.topology import face_topology
 from recognizer.face_model import FaceModel
@@ -69,8 +70,9 @@ def measure_driver(
 def drawn_fields(shape: np.ndarray) -> np.ndarray:
     """How the mesh renderer moves a person's landmarks.
 
-    It draws some lip shapes by the person's own proportions. Measured by the same shapes, a filmed
-    mouth is drawn as it was filmed (eight clips: lips 0.60 instead of 0.68 % of face height off).
+    It draws brows as strips of hair, and some lip shapes by the person's own proportions. Measured
+    by the same shapes, a filmed face is drawn as it was filmed (eight clips: lips 0.60 instead of
+    0.68 % of face height off).
 
     Args:
         shape: ``[478, 3]`` neutral points in face widths.
@@ -79,7 +81,8 @@ def drawn_fields(shape: np.ndarray) -> np.ndarray:
         float32 ``[52, 478, 3]``.
     """
     mesh = face_topology(0)
-    fields = np.stack([mesh.refine @ field for field in FaceModel.load().landmark_blendshapes])
+    moved = shape_brows(FaceModel.load().landmark_blendshapes)
+    fields = np.stack([mesh.refine @ field for field in moved])
     shape_lips(fields, mesh.refine @ shape, mesh, np.eye(3))
     return fields
 

@@ -13,9 +13,12 @@ from recognizer.facs import ARKIT_INDEX
 
 #: Radius of an eyeball in face widths (12 of 140 mm), and how far eyeLook = 1 turns it.
 _BALL_RADIUS = 0.086
-_SIDEWAYS, _UPDOWN = np.sin(np.deg2rad(30)), np.sin(np.deg2rad(25))
+_SIDEWAYS, _UPDOWN = np.sin(np.deg2rad(30)), np.sin(np.deg2rad(30))
 #: A gaze that has moved so far (in radii of the ball) leaves the lids' old shadows behind.
 _BARE_AT = 0.12
+#: A reflection of a lamp is so much lighter (of 255) than its ring of the iris, and goes this share
+#: of the iris's way: the cornea's middle lies nearer to the centre of the eye than the pupil.
+_GLINT, _GLINT_TRAVEL = 25.0, 0.55
 #: How far an iris moves in the picture at eyeLookUp or eyeLookDown = 1, in face widths.
 VERTICAL_TRAVEL = float(_BALL_RADIUS * _UPDOWN)
 
@@ -49,7 +52,7 @@ class Eye:
         cv2.fillPoly(polygon, [np.round((outline[:, :2] - self._low) * 16).astype(int)], 255,
                      cv2.LINE_AA, 4)  # fmt: skip
         inner = outline[len(UPPER_LID[side]) - 1, :2] - self._low
-        self._white, self._bare, self._iris = _separate(
+        self._white, self._bare, self._iris, self._glint = _separate(
             patch, polygon, iris[:, :2] - self._low, inner, width
         )
         # Only what the lids may frame is painted.
@@ -108,6 +111,8 @@ class Eye:
         alpha = iris[..., 3:].astype(np.float32) / 255
         region = frame[low[1] : high[1], low[0] : high[0]]
         eye = white + alpha * (iris[..., :3].astype(np.float32) - white)
+        turned[:, 2] -= (1 - _GLINT_TRAVEL) * offset
+        eye += cv2.warpAffine(self._glint, turned, size, flags=cv2.INTER_LINEAR)
         window = cv2.warpAffine(self._window, affine, size, flags=cv2.INTER_LINEAR)
         window = window[..., None].astype(np.float32) / 255
         region[:] = np.clip(region + window * (eye - region) + 0.5, 0, 255)
@@ -125,44 +130,42 @@ def _separate(patch: np.ndarray, polygon: np.ndarray, iris: np.ndarray, inner, w
 
     Returns:
         The white with its iris painted out, as it lies between its lids and as it would look
-        without their shadows and lashes (uint8 ``[h, w, 3]``), and the iris (uint8 ``[h, w, 4]``)
-        completed behind the lids.
+        without their shadows and lashes (uint8 ``[h, w, 3]``), the iris completed behind the lids
+        (uint8 ``[h, w, 4]``), and the lamps that it reflects (uint8 ``[h, w, 3]``, to be added).
     """
-    height, width_px = polygon.shape
-    ys, xs = np.mgrid[:height, :width_px].astype(np.float32)
+    ys, xs = np.mgrid[: polygon.shape[0], : polygon.shape[1]].astype(np.float32)
     distance = np.hypot(xs - iris[0, 0], ys - iris[0, 1])
     inside = polygon > 127
     depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 3)  # from the lids
     light = patch.astype(np.float32).mean(-1)
     radius = max(2.0, float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()))
-    tracked, radius = radius, _limbus(light, distance, depth > 0.25 * radius, radius)
-    corner = np.hypot(xs - inner[0], ys - inner[1])
-    clean = (
-        (depth > 0.2 * radius) & (distance > 1.2 * max(radius, tracked)) & (corner > 0.2 * width)
-    )
+    rim = radius
+    radius = _limbus(light, distance, depth > 0.25 * radius, radius)
+    rim = 1.2 * max(radius, rim)
+    flesh = np.hypot(xs - inner[0], ys - inner[1]) < 0.2 * width
+    clean = (depth > 0.2 * radius) & (distance > rim) & ~flesh
     if clean.sum() < 12:
         tone = np.percentile(patch[inside], 80, axis=0) if inside.any() else np.full(3, 200.0)
         filled = np.broadcast_to(tone.astype(np.float32), patch.shape)
     else:
         clean &= light >= np.percentile(light[clean], 35)  # neither lashes nor shadow
         filled = continue_skin(patch.astype(np.float32), clean, 1.5 * radius)
-    beside = distance > radius * 1.12
-    keep = cv2.GaussianBlur((inside & beside).astype(np.float32), (0, 0), 0.7)
-    calm = np.maximum(np.clip(depth / (0.2 * radius) - 0.5, 0, 1), corner < 0.2 * width)
-    bare = (
-        cv2.GaussianBlur(
-            np.float32(calm * (distance > 1.25 * max(radius, tracked))),
-            (0, 0),
-            max(0.7, 0.1 * radius),
-        )
-        * keep
-    )
+    keep = (inside & (distance > radius * 1.12)).astype(np.float32)
+    keep = cv2.GaussianBlur(keep, (0, 0), 0.7)
+    calm = np.maximum(np.clip(depth / (0.2 * radius) - 0.5, 0, 1), flesh) * (distance > rim)
+    calm = keep * cv2.GaussianBlur(calm.astype(np.float32), (0, 0), max(0.7, 0.1 * radius))
     white, bare = (
         (filled + share[..., None] * (patch - filled)).clip(0, 255).astype(np.uint8)
-        for share in (keep, bare)
+        for share in (keep, calm)
     )
+    return white, bare, *_complete(patch, depth, distance, radius)
 
-    # Unseen parts of an iris look as the seen ones at the same distance from its centre.
+
+def _complete(patch: np.ndarray, depth, distance: np.ndarray, radius: float) -> np.ndarray:
+    """An iris (uint8 ``[h, w, 4]``) whose unseen parts look as the seen ones on the same ring.
+
+    And the lamps reflected in it (uint8 ``[h, w, 3]``), which are no part of it.
+    """
     seen = (depth > 0.3 * radius) & (distance < radius * 1.2)
     rings = np.arange(0, radius * 1.3, 1.0)
     profile = np.full((len(rings), 3), np.nan)
@@ -171,16 +174,21 @@ def _separate(patch: np.ndarray, polygon: np.ndarray, iris: np.ndarray, inner, w
         if ring.any():
             profile[i] = np.median(patch[ring], axis=0)
     colours = patch.astype(np.float32)
+    glint = np.zeros_like(colours)
     known = np.isfinite(profile[:, 0])
     if known.any():
         guess = np.stack(
             [np.interp(distance, rings[known] + 0.5, profile[known, i]) for i in range(3)], -1
         )
         trust = np.clip((depth - 0.1 * radius) / (0.25 * radius), 0, 1)[..., None]
-        colours = guess + trust * (colours - guess)
+        lighter = (colours - guess).mean(-1, keepdims=True)
+        share = np.clip(1 - _GLINT / np.maximum(lighter, 1), 0, 1)
+        share *= np.clip((0.95 * radius - distance) / (0.1 * radius), 0, 1)[..., None]
+        glint = share * trust * (colours - guess)
+        colours = guess + trust * (colours - guess) - glint
     alpha = np.clip((radius * 1.03 - distance) / max(1.5, 0.2 * radius) + 0.5, 0, 1)
-    rgba = np.dstack([colours, alpha * 255]).clip(0, 255).astype(np.uint8)
-    return white, bare, rgba
+    iris = np.dstack([colours, alpha * 255]).clip(0, 255).astype(np.uint8)
+    return iris, glint.clip(0, 255).astype(np.uint8)
 
 
 def _limbus(light: np.ndarray, distance: np.ndarray, seen: np.ndarray, radius: float) -> float:

@@ -26,8 +26,8 @@ _FOLD_REACH, _YIELD = 3.0, 0.7
 #: Travel of the margin (in apertures) over which the photographed lashes give way to bare skin.
 _BARE_FROM, _BARE_TO = 0.12, 0.6
 #: Lids ride on the eyeball: travel of the upper and of the lower margin as a share of the iris's.
-#: (The head model's own eyes turn by 13 degrees up and 19 down where a portrait's turn by 25.)
-_LOOK = {"eyeLookUp": (-0.85, -0.25), "eyeLookDown": (0.9, 0.3)}
+#: (The head model's own eyes turn by 13 degrees up and 19 down where a portrait's turn by 30.)
+_LOOK = {"eyeLookUp": (-1.0, 0.0), "eyeLookDown": (0.9, 0.5)}
 #: Looking up, the lid slides under its fold: lashes and liner (so many apertures) stay as they are,
 #: the skin above them is left this share of its height.
 _LASH_STRIP, _UNDER_FOLD = 0.3, 0.4

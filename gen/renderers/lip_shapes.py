@@ -19,7 +19,7 @@ _NARROW, _RISE, _DROP = 0.40, 0.09, 0.14
 #: The red turns outwards: its border moves this much farther than the inner lip.
 _EVERT = 1.3
 #: Press (AU 24): the red narrows by this share; the head model's own press mostly widens.
-_THIN, _WIDEN = 0.5, 0.5
+_THIN, _WIDEN = 0.6, 1.0
 
 
 def shape_lips(basis: np.ndarray, rest: np.ndarray, topology: Topology, rotation) -> None:

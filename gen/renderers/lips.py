@@ -80,7 +80,6 @@ class LipRims:
         self, texture: np.ndarray, rest: np.ndarray, topology: Topology, scale: float
     ) -> None:
         self._upper, self._lower = topology.upper_lip, topology.lower_lip
-        self._texture = texture
         self._rest_gap = self._gap(rest)
         self._parted = None
         if self._rest_gap < _PARTED * scale:
@@ -101,19 +100,17 @@ class LipRims:
         lips = continue_skin(patch, known, 0.03 * scale)
         # Where lips meet lies a shadow.
         lips[..., :3] *= 1 - _SHADOW * np.exp(-((3 * far / _RIM) ** 2))[..., None]
-        self._texture = texture.copy()
         self._place = (slice(y0, y1), slice(x0, x1))
         self._parted = patch
         share = np.clip(2 - far / _RIM, 0, 1) * cv2.GaussianBlur(red, (0, 0), 0.005 * scale) / 255
         self._change = share[..., None] * (lips - patch)
 
-    def texture(self, points: np.ndarray) -> np.ndarray:
-        """What the mesh carries when its vertices lie at ``points [N, 3]``: uint8 ``[H, W, 4]``."""
+    def draw(self, texture: np.ndarray, points: np.ndarray) -> None:
+        """Change the texture in place for mesh vertices that lie at ``points [N, 3]``."""
         if self._parted is not None:
             share = float(np.clip(2 - 2 * self._gap(points) / self._rest_gap, 0, 1))
             patch = self._parted + share * self._change
-            self._texture[self._place] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
-        return self._texture
+            texture[self._place] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
     def _gap(self, points: np.ndarray) -> float:
         across = points[self._lower, :2] - points[self._upper, :2]

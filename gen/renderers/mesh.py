@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gen.renderers.backdrop import Backdrop
+from gen.renderers.brows import shape_brows
 from gen.renderers.camera import HeadCamera
 from gen.renderers.eyes import VERTICAL_TRAVEL, Eye
+from gen.renderers.folds import Folds
 from gen.renderers.kernels import blend
 from gen.renderers.lids import Lid
 from gen.renderers.light import Light
@@ -46,7 +48,7 @@ class MeshRenderer:
         self._head = portrait.pose.rotation
         self._rest = np.asarray(topology.refine @ portrait.landmarks)
         self._space = self._camera.unproject(self._rest)
-        turned = model.landmark_blendshapes @ (portrait.pose.rotation.T * portrait.pose.scale)
+        turned = shape_brows(model.landmark_blendshapes) @ (self._head.T * self._scale)
         basis = np.stack([topology.refine @ field for field in turned]).astype(np.float32)
         shape_lips(basis, self._rest, topology, portrait.pose.rotation)
         self._lids = [
@@ -65,7 +67,11 @@ class MeshRenderer:
             topology.upper_lip, topology.lower_lip, *topology.upper_lid, *topology.lower_lid,
         )  # fmt: skip
         self._triangles, self._uv, self._alpha = self._with_fringe()
-        self._rims = LipRims(self._backdrop.person, self._rest, topology, self._scale)
+        self._texture = self._backdrop.person.copy()
+        self._rims = LipRims(self._texture, self._rest, topology, self._scale)
+        self._folds = Folds(
+            self._texture, self._rest[:478], basis[:, :478], self._head, self._scale
+        )
         self._rest_gap = self._gap(self._rest)
         self._down = np.array([*(self._head[:2, 1] / np.linalg.norm(self._head[:2, 1])), 0.0])
 
@@ -99,8 +105,9 @@ class MeshRenderer:
             )  # fmt: skip
         if opacity > 0:
             self._mouth.draw(frame, upper, lower, wanted, rotation, translation, opacity)
-        person = self._rims.texture(points)
-        draw_textured(frame, depth, vertices, self._uv, self._alpha, self._triangles, person)
+        self._rims.draw(self._texture, points)
+        self._folds.draw(self._texture, delta)
+        draw_textured(frame, depth, vertices, self._uv, self._alpha, self._triangles, self._texture)
         for lid, travel in zip(self._lids, travels, strict=True):
             lid.draw(frame, depth, vertices, travel)
         self._light.apply(frame, points[:478])
