@@ -193,6 +193,22 @@ def train_refiner(
     train_refiner_model(config, data, output, resume)
 
 
+@train.command("voice")
+@user_errors
+def train_voice(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Folder of CREMA-D or RAVDESS speech (repeatable).")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the classifier of emotional speech."""
+    from demo.commands.training_voice import train_voice_model
+
+    train_voice_model(config, data, output, resume)
+
+
 bench = typer.Typer(help="Measure.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
