@@ -1,0 +1,112 @@
+"""What a face tracker read from faces whose expression is known."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.data.faces import SPLITS
+from recognizer.facs import AU_NAMES, EMOTION_TO_VA, EMOTIONS
+
+#: Roles of a frame within its take: the person at rest, at rest with shut eyes, anything else.
+REST, SHUT, SHOWN = range(3)
+VALENCE_AROUSAL = np.array([EMOTION_TO_VA[name] for name in EMOTIONS], np.float32)
+
+
+@dataclass
+class MotionSamples:
+    """Tracked frames and what their faces showed. A row of NaN is not labelled.
+
+    Attributes:
+        motion: float32 ``[N, 58]``: coefficients and pose as of ``MotionTrack.to_vectors``.
+        activation: float32 ``[N, 24]``: see :mod:`recognizer.data.activation`. Shut eyes are AU43
+            here: whether they blink is a matter of time.
+        emotion: float32 ``[N, 8]``: probabilities.
+        person: int32 ``[N]``.
+        take: int32 ``[N]``: frames of one take show one person, whose shape was solved once.
+        role: uint8 ``[N]``: ``REST``, ``SHUT`` or ``SHOWN``.
+        split: uint8 ``[N]``, an index into ``SPLITS``; persons are in one split alone.
+
+    Raises:
+        ValueError: shapes disagree.
+    """
+
+    motion: np.ndarray
+    activation: np.ndarray
+    emotion: np.ndarray
+    person: np.ndarray
+    take: np.ndarray
+    role: np.ndarray
+    split: np.ndarray
+
+    def __post_init__(self) -> None:
+        widths = {"motion": 58, "activation": len(AU_NAMES), "emotion": len(EMOTIONS)}
+        for name, width in widths.items():
+            values = np.asarray(getattr(self, name), np.float32)
+            if values.shape != (len(self), width):
+                raise ValueError(f"{name} must be [{len(self)}, {width}], got {values.shape}")
+            setattr(self, name, values)
+        for name in ("person", "take", "role", "split"):
+            if getattr(self, name).shape != (len(self),):
+                raise ValueError(f"{name} must be [{len(self)}]")
+
+    def __len__(self) -> int:
+        return len(self.motion)
+
+    def __getitem__(self, rows) -> MotionSamples:
+        """Some of the frames: a slice, an array of indices or a mask."""
+        return MotionSamples(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @property
+    def valence_arousal(self) -> np.ndarray:
+        """float32 ``[N, 2]``: the mean of ``EMOTION_TO_VA`` under ``emotion``."""
+        return self.emotion @ VALENCE_AROUSAL
+
+    def of(self, split: str) -> MotionSamples:
+        """The frames of ``train``, ``valid`` or ``test``."""
+        return self[self.split == SPLITS.index(split)]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write an npz; values keep three digits."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        halves = {k: v.astype(np.float16) for k, v in arrays.items() if v.dtype == np.float32}
+        np.savez_compressed(path, **arrays | halves)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> MotionSamples:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: it holds something else.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path}: no such file")
+        names = [f.name for f in fields(cls)]
+        if zipfile.is_zipfile(path):
+            with np.load(path) as file:
+                if set(names) <= set(file.files):
+                    return cls(*(file[name] for name in names))
+        raise ValueError(f"{path} holds no tracked faces: expected an npz of {', '.join(names)}")
+
+
+def concatenate(parts: Sequence[MotionSamples]) -> MotionSamples:
+    """All frames of the parts; persons and takes are renumbered so that none are mixed up.
+
+    Raises:
+        ValueError: no parts.
+    """
+    if not parts:
+        raise ValueError("there are no tracked faces")
+    arrays = {f.name: [getattr(part, f.name) for part in parts] for f in fields(MotionSamples)}
+    for name in ("person", "take"):
+        start = 0
+        for i, values in enumerate(arrays[name]):
+            arrays[name][i] = values + start
+            start += int(values.max(initial=-1)) + 1
+    return MotionSamples(*(np.concatenate(values) for values in arrays.values()))
