@@ -30,6 +30,8 @@ _CERTAIN = 0.06
 _STRAY, _STRAY_FAR, _PLAIN, _PLAIN_SHARE = 0.09, 0.30, 8.0, (0.3, 0.5)
 #: From the ears down to the chin that becomes less: shoulders are guessed for background.
 _STRAY_DOWN = (-0.35, -0.1), (1.0, 0.3)
+#: Face widths from what keeps still within which a person is left standing in the background.
+_SEAM = 0.08
 #: Longer side of the picture on which the background is continued.
 _FILL_SIZE = 144
 #: What a guessed background is given of the known one's grain: at most so many levels.
@@ -59,7 +61,8 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
         moving: float32 ``[H, W]``, 0..1: 0 where the person keeps still and so may be background.
     """
     image, unit = portrait.image, portrait.pose.scale
-    matte = person_matte(portrait) * np.clip(3 * moving, 0, 1)
+    person = person_matte(portrait)
+    matte = person * np.clip(3 * moving, 0, 1)
     solid = (matte > 0.5).astype(np.uint8)
     outside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5) / unit
     near = moving > 0.2
@@ -71,8 +74,15 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     plain = _blur(plain, spread) / np.maximum(_blur(ring, spread), 1e-3)
     below, _ = bust_coordinates(portrait, image.shape[1::-1], 1.0)
     reach = np.interp(plain, _PLAIN_SHARE, (_STRAY, _STRAY_FAR)) * np.interp(below, *_STRAY_DOWN)
-    guess = np.clip(3 - 3 * outside / reach, 0, 1) * np.clip(3 * moving - 0.6, 0, 1)
-    filled = fill(image, guess <= 0)
+    guess = np.clip(3 - 3 * outside / reach, 0, 1) * np.clip(3 * moving - 1, 0, 1)
+    # Where what moves hangs on to what keeps still, a seam would open.
+    still = (person > 0.5) & (moving < 0.4)
+    away = cv2.distanceTransform(1 - still.astype(np.uint8), cv2.DIST_L2, 5) / unit
+    guess *= np.clip(2 * away / _SEAM - 1, 0, 1)
+    # Behind a neck lies what lies beside it, not what the shoulders wear.
+    known = guess <= 0
+    apart = known & (cv2.dilate(person, np.ones((5, 5))) < 0.02)
+    filled = fill(image, apart if apart.any() else known)
     behind = np.round(image + guess[..., None] * (filled - image)).astype(np.uint8)
     # The least opacity with which some colour over this background gives the portrait's.
     colour, under = image.astype(np.float32), behind.astype(np.float32)
@@ -81,8 +91,8 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     )
     opacity = np.ceil(np.clip(np.maximum(matte, least), 0, 1) * 255) / 255
     weighted = np.round(colour - (1 - opacity[..., None]) * under)
-    person = np.dstack([weighted, opacity * 255]).clip(0, 255).astype(np.uint8)
-    return Layers(person, behind)
+    layer = np.dstack([weighted, opacity * 255]).clip(0, 255).astype(np.uint8)
+    return Layers(layer, behind)
 
 
 def person_matte(portrait: Portrait) -> np.ndarray:
