@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas
 
     from recognizer.explain import Explanation
+    from recognizer.micro_expressions import MicroExpression
     from recognizer.tracker import FaceTrack
 
 #: From this intensity on an action unit counts as present: FACS' level A, "trace".
@@ -234,6 +235,22 @@ class AffectTrack:
         from recognizer.explain import explain
 
         return explain(self, phrase=phrase)
+
+    def micro_expressions(self) -> list[MicroExpression]:
+        """Movements under half a second; see :func:`recognizer.micro_expressions.spot`.
+
+        A smoothed track is looked at before smoothing, which would flatten them.
+
+        Raises:
+            ValueError: the motion is not known, or has too few frames a second.
+        """
+        from recognizer.micro_expressions import spot
+
+        if self.raw is not None:
+            return self.raw.micro_expressions()
+        if self.motion is None:
+            raise ValueError("micro-expressions are seen in motion, which this track lacks")
+        return spot(self.motion)
 
 
 #: Field → columns (0: none), lowest and highest value.
