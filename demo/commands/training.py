@@ -36,9 +36,9 @@ def train_affect_model(config: Path, data: list[Path], output: Path, resume: boo
     readable(config, "configuration")
     for path in data:
         readable(path, "file of labelled faces")
-    from recognizer.train.appearance import train
+    from recognizer.train.affect import train_affect
 
-    typer.echo(f"model: {train(config, output, data, resume=resume)}")
+    typer.echo(f"model: {train_affect(config, output, data, resume=resume)}")
 
 
 def fit_articulation_map(config: Path, data: Path, output: Path) -> None:

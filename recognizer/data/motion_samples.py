@@ -30,6 +30,7 @@ class MotionSamples:
         person: int32 ``[N]``.
         take: int32 ``[N]``: frames of one take show one person, whose shape was solved once.
         role: uint8 ``[N]``: ``REST``, ``SHUT`` or ``SHOWN``.
+        alone: bool ``[N]``: the person's shape was solved from this one picture, not from a film.
         split: uint8 ``[N]``, an index into ``SPLITS``; persons are in one split alone.
 
     Raises:
@@ -42,6 +43,7 @@ class MotionSamples:
     person: np.ndarray
     take: np.ndarray
     role: np.ndarray
+    alone: np.ndarray
     split: np.ndarray
 
     def __post_init__(self) -> None:
@@ -51,7 +53,7 @@ class MotionSamples:
             if values.shape != (len(self), width):
                 raise ValueError(f"{name} must be [{len(self)}, {width}], got {values.shape}")
             setattr(self, name, values)
-        for name in ("person", "take", "role", "split"):
+        for name in ("person", "take", "role", "alone", "split"):
             if getattr(self, name).shape != (len(self),):
                 raise ValueError(f"{name} must be [{len(self)}]")
 

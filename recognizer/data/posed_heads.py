@@ -228,8 +228,9 @@ def person_samples(rng: np.random.Generator, tracker: FaceTracker) -> MotionSamp
             # Of a clip that holds an expression, the tracker never sees the face at rest.
             takes.append((held, _solved(held.faces[2:])))
     rows = [(t, t.measured(fitter)) for t, fitter in takes]
-    rows.append((varied, _alone(varied)))
-    return _samples(rows)
+    samples = _samples([*rows, (varied, _alone(varied))])
+    samples.alone[samples.take == len(rows)] = True
+    return samples
 
 
 def _alone(take: _Take) -> np.ndarray:
@@ -257,6 +258,7 @@ def _samples(rows: list[tuple[_Take, np.ndarray]]) -> MotionSamples:
         person=np.zeros(sum(lengths), np.int32),
         take=np.repeat(np.arange(len(rows)), lengths).astype(np.int32),
         role=role,
+        alone=np.zeros(sum(lengths), bool),
         split=np.zeros(sum(lengths), np.uint8),
     )
 

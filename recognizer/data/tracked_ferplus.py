@@ -66,6 +66,7 @@ def build(ferplus: FerPlus, most: int | None = None) -> tuple[MotionSamples, dic
         person=rows,
         take=rows,
         role=np.full(count, SHOWN, np.uint8),
+        alone=np.ones(count, bool),
         split=np.array(split, np.uint8),
     )
     return samples, lost

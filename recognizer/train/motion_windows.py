@@ -144,6 +144,8 @@ class StillFaces:
     Args:
         samples: takes of a single frame; others are left out.
         factors: ``[N]``: how often each frame of ``samples`` is drawn, relative to the others.
+        filmed: how often a face is shifted to what a film of the person would have shown; see
+            :func:`film_shifts`.
         noise: largest standard deviation of the white noise on coefficients.
         rest_known: how often a face at rest is given. Nobody knows these people at rest: the mean
             of somebody neutral and of all neutral faces stands in.
@@ -155,11 +157,13 @@ class StillFaces:
         self,
         samples: MotionSamples,
         factors: np.ndarray,
+        filmed: float = 0.5,
         noise: float = 0.02,
         rest_known: float = 0.25,
         neutral_votes: float = 0.85,
     ) -> None:
         alone = np.bincount(samples.take)[samples.take] == 1
+        self._shifts, self.filmed = film_shifts(samples), filmed
         self._samples, factors = samples[alone], factors[alone]
         self._odds = factors / factors.sum()
         self.noise, self.rest_known = noise, rest_known
@@ -178,8 +182,11 @@ class StillFaces:
         rows = rng.choice(len(self), count, p=self._odds)
         motion = self._samples.motion[rows][:, None].copy()
         deviation = rng.uniform(0, self.noise, (count, 1, 1))
-        jitter = rng.standard_normal(motion[..., :_COEFFICIENTS].shape) * deviation
-        motion[..., :_COEFFICIENTS] = (motion[..., :_COEFFICIENTS] + jitter).clip(0, 1)
+        change = rng.standard_normal(motion[..., :_COEFFICIENTS].shape) * deviation
+        if len(self._shifts):
+            shifts = self._shifts[rng.integers(len(self._shifts), size=count)]
+            change[:, 0] += shifts * (rng.random((count, 1)) < self.filmed)
+        motion[..., :_COEFFICIENTS] = (motion[..., :_COEFFICIENTS] + change).clip(0, 1)
         rest = np.full((count, _COEFFICIENTS), np.nan, np.float32)
         if len(self._neutral):
             given = rng.random(count) < self.rest_known
@@ -187,6 +194,23 @@ class StillFaces:
             rest[given] = (somebody + self._neutral.mean(0)) / 2
         shares = self._activation[rows][:, None]
         return _batch(rng, motion, rest, intensity(shares), self._samples.emotion[rows][:, None])
+
+
+def film_shifts(samples: MotionSamples) -> np.ndarray:
+    """By how much a film shifts what the tracker reads, ``[K, 52]``.
+
+    From a single picture the tracker cannot tell shape from expression and settles on a little of
+    both; from a film it knows the shape better. Of everybody who was tracked both ways: the
+    coefficients of the face at rest as each take reads them, less those of the single picture.
+    """
+    rest = samples[samples.role == REST]
+    alone = {p: m for p, m, a in zip(rest.person, rest.motion, rest.alone, strict=True) if a}
+    shifts = [
+        motion[:_COEFFICIENTS] - alone[person][:_COEFFICIENTS]
+        for person, motion, single in zip(rest.person, rest.motion, rest.alone, strict=True)
+        if not single and person in alone
+    ]
+    return np.array(shifts, np.float32).reshape(-1, _COEFFICIENTS)
 
 
 def _interpolation(times: np.ndarray, frames: int, way: float) -> np.ndarray:

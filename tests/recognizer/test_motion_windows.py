@@ -6,7 +6,7 @@ import pytest
 from recognizer.data.activation import Person, activation, au_vector, intensity
 from recognizer.data.motion_samples import REST, SHOWN, SHUT, MotionSamples, concatenate
 from recognizer.facs import ARKIT_INDEX, AU_INDEX, EMOTIONS
-from recognizer.train.motion_windows import MotionWindows, StillFaces
+from recognizer.train.motion_windows import MotionWindows, StillFaces, film_shifts
 
 JAW, BLINK = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["eyeBlinkLeft"]
 SMILE_LEFT, SMILE_RIGHT = ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]
@@ -32,8 +32,9 @@ def made_samples(people: int = 4, shown: int = 6, seed: int = 0) -> MotionSample
     emotion[:, 0] = 1 - emotion[:, 1]
     person = np.repeat(np.arange(people), frames).astype(np.int32)
     return MotionSamples(
-        motion, share, emotion, person, person, role.astype(np.uint8), np.zeros(count, np.uint8)
-    )
+        motion, share, emotion, person, person, role.astype(np.uint8), np.zeros(count, bool),
+        np.zeros(count, np.uint8),
+    )  # fmt: skip
 
 
 def made_faces(count: int = 40) -> MotionSamples:
@@ -45,7 +46,12 @@ def made_faces(count: int = 40) -> MotionSamples:
     rows = np.arange(count, dtype=np.int32)
     nothing = np.full((count, 24), np.nan)
     flags = np.zeros(count, np.uint8)
-    return MotionSamples(motion, nothing, emotion, rows, rows, flags + SHOWN, flags)
+    alone = np.ones(count, bool)
+    return MotionSamples(motion, nothing, emotion, rows, rows, flags + SHOWN, alone, flags)
+
+
+def vars_of(samples: MotionSamples) -> list[np.ndarray]:
+    return list(vars(samples).values())
 
 
 def test_intensities_and_shares_are_inverse():
@@ -111,6 +117,24 @@ def test_single_faces_by_their_emotion():
     neutral = batch.au[~angry][:, 0].numpy()
     assert np.isnan(neutral[:, free]).all() and (np.delete(neutral, free, 1) == 0).all()
     assert 0.4 < batch.rest.isfinite().all(-1).float().mean() < 0.6
+
+
+def test_single_faces_are_shifted_to_what_a_film_would_show():
+    """Tracked both ways, everybody's jaw reads 0.1 higher in a film than in a single picture."""
+    film, picture, faces = made_samples(), made_samples(), made_faces()
+    film.motion[:, JAW] += 0.1
+    picture.alone[:] = True
+    picture.take = picture.take + 4
+    both = MotionSamples(
+        *(np.concatenate(pair) for pair in zip(vars_of(film), vars_of(picture), strict=True))
+    )
+    shifts = film_shifts(both)
+    assert shifts.shape == (4, 52) and film_shifts(film).shape == (0, 52)
+    expected = np.tile(0.1 * (np.arange(52) == JAW), (4, 1))
+    np.testing.assert_allclose(shifts, expected, atol=1e-6)
+    still = StillFaces(concatenate([both, faces]), np.ones(len(both) + 40), filmed=1.0, noise=0.0)
+    jaws = still.draw(np.random.default_rng(0), 50).motion[:, 0, JAW]
+    assert {round(float(v), 3) for v in jaws} == {0.1, 0.7}
 
 
 def test_samples_are_saved_and_joined(tmp_path):
