@@ -67,7 +67,7 @@ def track_pitch(waveform: np.ndarray) -> Pitch:
     lags = slice(int(_FINER * RATE / CEILING), int(_FINER * RATE / FLOOR) + 2)
     loudest = float(np.abs(waveform).max(initial=0.0))
     frequency, strength = [], []
-    for frames in frame_chunks(waveform, length):
+    for frames in chunks(frames_of(waveform, length)):
         frames = frames - frames.mean(axis=1, keepdims=True)
         own = _autocorrelation(frames * window, size)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -103,17 +103,21 @@ def checked_waveform(waveform: np.ndarray) -> np.ndarray:
     return waveform
 
 
-def frame_chunks(waveform: np.ndarray, length: int) -> Iterator[np.ndarray]:
-    """Overlapping frames ``[<=1000, length]``, one around every 1 / FRAME_RATE seconds.
+def frames_of(waveform: np.ndarray, length: int) -> np.ndarray:
+    """A view ``[T, length]``: row ``i`` lies around ``i / FRAME_RATE`` seconds.
 
     Beyond both ends there is silence.
     """
     hop = RATE // FRAME_RATE
     padded = np.pad(waveform, (length // 2, length))
     windows = np.lib.stride_tricks.sliding_window_view(padded, length)[::hop]
-    count = 1 + len(waveform) // hop
-    for first in range(0, count, _CHUNK):
-        yield windows[first : min(first + _CHUNK, count)]
+    return windows[: 1 + len(waveform) // hop]
+
+
+def chunks(frames: np.ndarray) -> Iterator[np.ndarray]:
+    """At most 1000 frames at a time, so that memory stays constant."""
+    for first in range(0, len(frames), _CHUNK):
+        yield frames[first : first + _CHUNK]
 
 
 def jitter_and_shimmer(waveform: np.ndarray, pitch: Pitch) -> tuple[float, float]:

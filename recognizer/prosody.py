@@ -20,7 +20,8 @@ from recognizer.pitch import (
     RATE,
     Pitch,
     checked_waveform,
-    frame_chunks,
+    chunks,
+    frames_of,
     jitter_and_shimmer,
     track_pitch,
     voiced_runs,
@@ -30,6 +31,7 @@ from recognizer.pitch import (
 SEMITONE_ZERO = 27.5
 _WINDOW, _FFT = 320, 512
 _MEL_BANDS, _MFCCS = 26, 4
+_NOISE_FRAMES = 1000
 #: Silence is this many dB below the recording's highest sample.
 _SILENT_DB = -80.0
 #: Frames this far below the loudest tenth are not speech, whatever their pitch.
@@ -121,16 +123,13 @@ def measure_prosody(waveform: np.ndarray) -> Prosody:
     peak = float(np.abs(waveform).max(initial=0.0)) or 1.0
     waveform = waveform / peak
     pitch = track_pitch(waveform)
-    power = np.concatenate([_spectra(frames) for frames in frame_chunks(waveform, _WINDOW)])
     level = _level(waveform)
     speech = _speech(pitch.voiced, level)
     voiced = pitch.voiced & speech
     return Prosody(
         pitch=pitch,
         level=level + np.float32(20 * np.log10(peak)),
-        **_tilt(_without_noise(power, level)),
-        flux=_flux(power),
-        mfcc=_mfcc(power),
+        **_spectral(waveform, level),
         formants=track_formants(waveform, _louder(voiced, level)),
         speech=speech,
         nuclei=_nuclei(level, voiced),
@@ -193,14 +192,33 @@ def _spectra(frames: np.ndarray) -> np.ndarray:
 def _level(waveform: np.ndarray) -> np.ndarray:
     window = np.hanning(round(_LEVEL_SECONDS * RATE)).astype(np.float32)
     window /= window.sum()
-    power = np.concatenate([f**2 @ window for f in frame_chunks(waveform, len(window))])
+    power = np.concatenate([f**2 @ window for f in chunks(frames_of(waveform, len(window)))])
     return (10 * np.log10(np.maximum(power, 10 ** (_SILENT_DB / 10)))).astype(np.float32)
 
 
-def _without_noise(power: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Spectra less the mean one of the quietest tenth, a twentieth at least (Boll 1979)."""
-    noise = power[level <= np.percentile(level, 10)].mean(axis=0)
-    return np.maximum(power - noise, 0.05 * power)
+def _spectral(waveform: np.ndarray, level: np.ndarray) -> dict[str, np.ndarray]:
+    """Tilt, flux and cepstrum, in constant memory.
+
+    For the tilt the mean spectrum of the quietest tenth is taken off, down to a twentieth (Boll
+    1979): noise is flat and would pass for effort.
+    """
+    all_frames = frames_of(waveform, _WINDOW)
+    quiet = np.flatnonzero(level <= np.percentile(level, 10))
+    quiet = quiet[:: 1 + len(quiet) // _NOISE_FRAMES]
+    noise = _spectra(all_frames[quiet]).mean(axis=0)
+    parts, last = [], None
+    for frames in chunks(all_frames):
+        power = _spectra(frames)
+        before = power[:1] if last is None else last
+        parts.append(
+            {
+                **_tilt(np.maximum(power - noise, 0.05 * power)),
+                "flux": _flux(np.concatenate([before, power])),
+                "mfcc": _mfcc(power),
+            }
+        )
+        last = power[-1:]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _tilt(power: np.ndarray) -> dict[str, np.ndarray]:
@@ -227,8 +245,7 @@ def _tilt(power: np.ndarray) -> dict[str, np.ndarray]:
 def _flux(power: np.ndarray) -> np.ndarray:
     size = np.sqrt(power)
     size = size / np.maximum(np.linalg.norm(size, axis=1, keepdims=True), 1e-6)
-    change = ((size[1:] - size[:-1]) ** 2).sum(axis=1)
-    return np.concatenate([[0.0], change]).astype(np.float32)
+    return ((size[1:] - size[:-1]) ** 2).sum(axis=1).astype(np.float32)
 
 
 def _mfcc(power: np.ndarray) -> np.ndarray:
