@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from recognizer.crop import face_crop
 from recognizer.facs import ARKIT_INDEX
 from recognizer.fitting import CAMERA_DISTANCE, FaceFitter, Pose
 from recognizer.landmarks import FaceLandmarker, FaceLandmarks
@@ -41,6 +42,8 @@ class FaceTrack:
         motion: fitted coefficients and head pose; translation is relative to the track's mean.
         gaze: float32 ``[T, 2]``: degrees to the image's right and down, mean of both eyes.
         confidence: float32 ``[T]``, 0..1: how well the face model explains the landmarks.
+        crops: uint8 ``[T, S, S]``: aligned grey pictures of the face (see
+            :func:`recognizer.crop.face_crop`), black where it is not seen; if asked for.
     """
 
     face_id: int
@@ -49,6 +52,7 @@ class FaceTrack:
     motion: MotionTrack
     gaze: np.ndarray
     confidence: np.ndarray
+    crops: np.ndarray | None = None
 
     @property
     def success(self) -> np.ndarray:
@@ -68,6 +72,7 @@ class _Observed:
 
     frames: list[int] = field(default_factory=list)
     faces: list[FaceLandmarks] = field(default_factory=list)
+    crops: list[np.ndarray] = field(default_factory=list)
 
 
 class FaceTracker:
@@ -76,12 +81,16 @@ class FaceTracker:
     Args:
         max_faces: the most faces to follow.
         fields: what a coefficient does to a person (see :func:`fit_motion`).
+        crops: whether tracks keep aligned pictures of their faces.
     """
 
-    def __init__(self, max_faces: int = 1, fields: Fields | None = None) -> None:
+    def __init__(
+        self, max_faces: int = 1, fields: Fields | None = None, crops: bool = False
+    ) -> None:
         self._landmarker = FaceLandmarker(max_faces)
         self._max_faces = max_faces
         self._fields = fields
+        self._crops = crops
 
     def close(self) -> None:
         """Free the landmarker."""
@@ -166,10 +175,7 @@ class FaceTracker:
 
     def image(self, image: np.ndarray) -> list[FaceTrack]:
         """Faces of one picture as tracks of one frame, largest first (empty if there is none)."""
-        return [
-            _fit_track(i, _Observed([0], [face]), 1, 25.0, self._fields)
-            for i, face in enumerate(self.detect(image))
-        ]
+        return self.video([image], 25.0)
 
     def video(self, frames: Iterable[np.ndarray], fps: float) -> list[FaceTrack]:
         """Follow the faces of a video.
@@ -189,7 +195,10 @@ class FaceTracker:
         for count, image in enumerate(frames, start=1):
             last = [one.faces[-1] for one in observed]
             for face in self._detect_again(image, last) if observed else self.detect(image):
-                _assign(observed, face, count - 1).faces.append(face)
+                track = _assign(observed, face, count - 1)
+                track.faces.append(face)
+                if self._crops:
+                    track.crops.append(face_crop(image, face.points))
         return [_fit_track(i, one, count, fps, self._fields) for i, one in enumerate(observed)]
 
 
@@ -259,6 +268,7 @@ def _fit_track(
         motion=MotionTrack(spread(fitted.motion.blendshapes), spread(fitted.motion.pose), fps),
         gaze=spread(gaze_angles(fitted.motion)),
         confidence=spread(fitted.confidence, 0.0),
+        crops=spread(np.stack(observed.crops), 0.0).astype(np.uint8) if observed.crops else None,
     )
 
 

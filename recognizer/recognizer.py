@@ -1,0 +1,269 @@
+"""The recognizer: a picture, a video or a sound → what is felt, and how sure that is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.affect import AffectTrack
+from recognizer.affect_reader import load_head, read_motion
+from recognizer.appearance_reader import load_appearance, read_crops
+from recognizer.facs import AU_NAMES
+from recognizer.fusion import Fused, Opinion, fuse
+from recognizer.media import is_image, iter_frames, probe, read_audio, read_image
+from recognizer.models.affect_head import AffectHead
+from recognizer.models.appearance import AppearanceNet
+from recognizer.tracker import FaceTrack, FaceTracker, NoFaceError, largest
+from recognizer.voice import VoiceTrack, read_voice
+from recognizer.words import Reading, read_words
+
+#: How far motion and appearance can be relied on (see :mod:`recognizer.train.reliability`).
+RELIABILITY = Path(__file__).parent / "weights" / "reliability.json"
+#: Called as ``progress(stage, done, total)``; the total may be unknown.
+Progress = Callable[[str, int, "int | None"], None]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One clip by all that it offers; what it does not is ``None`` or empty.
+
+    Attributes:
+        faces: every face, in order of appearance.
+        largest: which of them counts.
+        voice: what is heard.
+        words: what is said.
+        fused: that face, the voice and the words as one, over the whole clip.
+    """
+
+    faces: list[AffectTrack]
+    largest: int | None
+    voice: VoiceTrack | None
+    words: Reading | None
+    fused: Fused
+
+    @property
+    def tracks(self) -> list[AffectTrack]:
+        """The faces; without one, the voice (or the words) as a track without action units."""
+        if self.faces:
+            return self.faces
+        return [_of_voice(self.voice)] if self.voice else [_of_words(self.words)]
+
+
+class Recognizer:
+    """Reads affect from faces, voices and words.
+
+    A face is read twice: by its motion (the coefficients of the tracker) and by its appearance
+    (its pixels). The two are combined by :func:`recognizer.fusion.fuse` with calibrated
+    reliabilities; action units come from the motion.
+
+    Args:
+        head: reads motion.
+        appearance: looks at pictures; ``None`` leaves them out.
+        reliability: ``"motion"`` and ``"appearance"`` → 0..1.
+    """
+
+    def __init__(
+        self,
+        head: AffectHead,
+        appearance: AppearanceNet | None = None,
+        reliability: Mapping[str, float] | None = None,
+    ) -> None:
+        self.head, self.appearance = head, appearance
+        self.reliability = {"motion": 1.0, "appearance": 1.0} | dict(reliability or {})
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike | None = None) -> Recognizer:
+        """The packaged networks, or those of a folder of the same layout.
+
+        Raises:
+            FileNotFoundError: something is missing there.
+            ValueError: it cannot be read.
+        """
+        folder = RELIABILITY.parent if folder is None else Path(folder)
+        reliability = json.loads((folder / RELIABILITY.name).read_text(encoding="utf-8"))
+        return cls(
+            load_head(folder / "affect_motion"),
+            load_appearance(folder / "affect_appearance"),
+            reliability["reliability"],
+        )
+
+    def __call__(self, media: str | os.PathLike, progress: Progress | None = None) -> AffectTrack:
+        """The affect of the largest face of a picture or video, or of a voice.
+
+        Args:
+            media: picture, video or sound; the track of a sound has no action units and no motion.
+            progress: see :data:`Progress`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is neither picture, video nor sound.
+            NoFaceError: no face was found.
+        """
+        if _has_picture(media):
+            return self.read_face(largest(self._track(media, 4, progress)))
+        return _of_voice(self.listen(media))
+
+    def faces(
+        self, media: str | os.PathLike, max_faces: int = 4, progress: Progress | None = None
+    ) -> list[AffectTrack]:
+        """The affect of every face of a picture or video, in order of appearance.
+
+        Args:
+            media: picture or video.
+            max_faces: the most faces to follow.
+            progress: see :data:`Progress`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is neither picture nor video.
+            NoFaceError: no face was found.
+        """
+        tracks = self._track(media, max_faces, progress)
+        return [self.read_face(track) for track in tracks]
+
+    def judge(
+        self,
+        media: str | os.PathLike,
+        text: str | None = None,
+        max_faces: int = 4,
+        progress: Progress | None = None,
+    ) -> Judgement:
+        """All that a clip and its transcript say.
+
+        Args:
+            media: picture, video or sound.
+            text: what is said.
+            max_faces: the most faces to follow.
+            progress: see :data:`Progress`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is neither picture, video nor sound, or ``text`` holds no words.
+            NoFaceError: there is neither a face nor a voice nor words.
+        """
+        words = None if text is None else read_words(text)
+        voice = self.listen(media) if _has_sound(media) else None
+        faces, first = [], None
+        if _has_picture(media):
+            try:
+                tracks = self._track(media, max_faces, progress)
+            except NoFaceError:
+                pass
+            else:
+                faces = [self.read_face(track) for track in tracks]
+                first = tracks.index(largest(tracks))
+        opinions = [
+            *([] if first is None else [Opinion.from_track(faces[first]).averaged()]),
+            *([] if voice is None else _averaged(voice.opinion())),
+            *([] if words is None else [words.opinion()]),
+        ]
+        if not opinions:
+            what = "voice" if voice is not None and not _has_picture(media) else "face"
+            also = " and no voice is heard" if voice is not None and what == "face" else ""
+            raise NoFaceError(f"no {what} was found in {Path(media).name}{also}")
+        return Judgement(faces, first, voice, words, fuse(opinions))
+
+    def read_face(self, face: FaceTrack) -> AffectTrack:
+        """The affect of a tracked face.
+
+        Args:
+            face: with its crops, if the recognizer looks at appearance.
+        """
+        motion = read_motion(face.motion, self.head)
+        experts = [
+            Opinion(
+                "motion",
+                motion.valence_arousal,
+                np.nan_to_num(motion.valence_arousal_std, nan=1.0) ** 2,
+                motion.emotion,
+                self.reliability["motion"],
+            )
+        ]
+        if self.appearance is not None and face.crops is not None:
+            certainty = self.reliability["appearance"]
+            experts.append(read_crops(face.crops, self.appearance, face.success, certainty))
+        fused = fuse(experts)
+        return AffectTrack.from_face(
+            face,
+            aus=motion.aus,
+            aus_std=motion.aus_std,
+            valence_arousal=fused.valence_arousal,
+            valence_arousal_std=np.sqrt(fused.variance),
+            emotion=fused.emotion,
+        )
+
+    def listen(self, media: str | os.PathLike) -> VoiceTrack:
+        """What the voice of a sound or video says, 25 times a second.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it holds no sound.
+        """
+        return read_voice(read_audio(media))
+
+    def _track(
+        self, media: str | os.PathLike, max_faces: int, progress: Progress | None
+    ) -> list[FaceTrack]:
+        with FaceTracker(max_faces, crops=self.appearance is not None) as tracker:
+            if is_image(media):
+                tracks = tracker.image(read_image(media))
+            else:
+                about = probe(media)
+                if not about.has_video:
+                    raise ValueError(f"{Path(media).name} is neither a picture nor a video")
+                total = round(about.duration * about.fps) or None
+
+                def counted():
+                    for done, frame in enumerate(iter_frames(media), start=1):
+                        if progress:
+                            progress("tracking", done, total)
+                        yield frame
+
+                tracks = tracker.video(counted(), about.fps)
+        if not tracks:
+            raise NoFaceError(f"no face was found in {Path(media).name}")
+        return tracks
+
+
+def _has_picture(media: str | os.PathLike) -> bool:
+    return is_image(media) or probe(media).has_video
+
+
+def _has_sound(media: str | os.PathLike) -> bool:
+    return not is_image(media) and probe(media).has_audio
+
+
+def _averaged(voice: Opinion) -> list[Opinion]:
+    """A voice over the whole clip; none where there was nothing like speech."""
+    return [voice.averaged()] if (voice.reliability > 0).any() else []
+
+
+def _of_voice(voice: VoiceTrack) -> AffectTrack:
+    """A voice as a track: no face, so no action units."""
+    frames = len(voice)
+    return AffectTrack(
+        aus=np.full((frames, len(AU_NAMES)), np.nan),
+        valence_arousal=voice.valence_arousal,
+        emotion=voice.emotion,
+        success=np.ones(frames, bool),
+        confidence=voice.confidence,
+        fps=voice.fps,
+        valence_arousal_std=voice.std,
+    )
+
+
+def _of_words(words: Reading) -> AffectTrack:
+    """Words as a track of one frame."""
+    return AffectTrack(
+        aus=np.full((1, len(AU_NAMES)), np.nan),
+        valence_arousal=np.array([[words.valence, words.arousal]]),
+        emotion=words.emotion[None],
+        success=np.ones(1, bool),
+        confidence=np.array([words.confidence]),
+        valence_arousal_std=np.array([[words.valence_std, words.arousal_std]]),
+    )

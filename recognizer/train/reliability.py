@@ -1,0 +1,103 @@
+"""How far a face's motion and its appearance can be relied on.
+
+``python -m recognizer.train.reliability FERPLUS.npz -o recognizer/weights/reliability.json`` lets
+both experts read the validation faces of FER+ and fits the powers by which
+:func:`recognizer.fusion.fuse` counts them (see :func:`recognizer.fusion.calibrate`). Two minutes on
+one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.affect_reader import load_head, read_motion
+from recognizer.appearance_reader import load_appearance, read_crops
+from recognizer.data.faces import LabelledFaces
+from recognizer.data.ferplus import FerPlus
+from recognizer.data.tracked_ferplus import track_picture
+from recognizer.facs import EMOTIONS
+from recognizer.fusion import Opinion, calibrate, fuse
+from recognizer.landmarks import FaceLandmarker
+from recognizer.models.affect_head import AffectHead
+from recognizer.models.appearance import AppearanceNet
+from recognizer.motion import MotionTrack
+
+
+def opinions(
+    faces: LabelledFaces, head: AffectHead, network: AppearanceNet, reliability=(1.0, 1.0)
+) -> list[Opinion]:
+    """What both experts say of single faces, ``[N]`` each; NaN where the tracker finds none.
+
+    Args:
+        faces: with crops in the framing of FER+.
+        head: reads their motion.
+        network: reads their pixels.
+        reliability: of either.
+    """
+    motion = np.full((len(faces), 58), np.nan, np.float32)
+    with FaceLandmarker() as landmarker:
+        for row, image in enumerate(faces.images):
+            vector = track_picture(image, landmarker)
+            if vector is not None:
+                motion[row] = vector
+    readings = [
+        read_motion(MotionTrack.from_vectors(row[None]), head) if np.isfinite(row).all() else None
+        for row in motion
+    ]
+
+    def gathered(name: str, width: int) -> np.ndarray:
+        blank = np.full(width, np.nan)
+        return np.stack([blank if r is None else getattr(r, name)[0] for r in readings])
+
+    std = np.nan_to_num(gathered("valence_arousal_std", 2), nan=1.0)
+    place, emotion = gathered("valence_arousal", 2), gathered("emotion", len(EMOTIONS))
+    moved = Opinion("motion", place, std**2, emotion, reliability[0])
+    return [moved, read_crops(faces.images, network, np.ones(len(faces), bool), reliability[1])]
+
+
+def fit(faces: LabelledFaces, head: AffectHead, network: AppearanceNet) -> dict:
+    """Calibrate on labelled faces.
+
+    Returns:
+        ``{"reliability": {expert: 0..1}, "n", "accuracy": {expert or "fused": share}}``.
+    """
+    truth = faces.emotion.argmax(1)
+    experts = opinions(faces, head, network)
+    reliability = calibrate(experts, truth)
+    counted = [
+        Opinion(e.modality, e.valence_arousal, e.variance, e.emotion, reliability[e.modality])
+        for e in experts
+    ]
+
+    def accuracy(emotion: np.ndarray) -> float:
+        said = np.nan_to_num(emotion, nan=-1).argmax(1)
+        return round(float((np.isfinite(emotion[:, 0]) & (said == truth)).mean()), 4)
+
+    shares = {e.modality: accuracy(e.emotion) for e in experts}
+    return {
+        "reliability": {name: round(value, 4) for name, value in reliability.items()},
+        "n": len(faces),
+        "accuracy": shares | {"fused": accuracy(fuse(counted).emotion)},
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("ferplus", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--head", type=Path, help="folder; otherwise the packaged one")
+    parser.add_argument("--appearance", type=Path, help="folder; otherwise the packaged one")
+    options = parser.parse_args()
+    faces = FerPlus.load(options.ferplus).faces("valid", "majority")
+    found = fit(faces, load_head(options.head), load_appearance(options.appearance))
+    options.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Faces, voices and words go in; tracks and one judgement come out, whatever is missing."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from recognizer.appearance_reader import emotion_opinion, load_appearance, read_crops
+from recognizer.facs import EMOTION_TO_VA, EMOTIONS
+from recognizer.fusion import fuse
+from recognizer.models.affect_head import AffectHead
+from recognizer.models.appearance import AppearanceNet
+from recognizer.recognizer import Recognizer
+from recognizer.tracker import FaceTracker, NoFaceError
+
+
+@pytest.fixture(scope="module")
+def head():
+    torch.manual_seed(0)
+    return AffectHead(width=8, dilations=(1,)).eval()
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(1)
+    return AppearanceNet(channels=(8, 16), layers=(1, 1), embedding=8).eval()
+
+
+@pytest.fixture(scope="module")
+def recognizer(head, network):
+    return Recognizer(head, network, {"motion": 0.5, "appearance": 0.8})
+
+
+@pytest.fixture(scope="module")
+def wall(tmp_path_factory):
+    path = tmp_path_factory.mktemp("wall") / "wall.png"
+    cv2.imwrite(str(path), np.full((200, 200, 3), 130, np.uint8))
+    return path
+
+
+def test_a_picture_is_a_track_of_one_frame(recognizer, portrait_path):
+    track = recognizer(portrait_path)
+    assert len(track) == 1 and track.success.all()
+    assert track.emotion.sum() == pytest.approx(1, abs=1e-4)
+    assert (track.aus_std > 0).all() and (track.valence_arousal_std > 0).all()
+    assert track.motion is not None
+
+
+def test_both_experts_count(head, network, portrait_path):
+    def emotion(motion, appearance):
+        reliability = {"motion": motion, "appearance": appearance}
+        return Recognizer(head, network, reliability)(portrait_path).emotion[0]
+
+    alone = Recognizer(head, None)(portrait_path).emotion[0]
+    assert emotion(1, 0) == pytest.approx(alone, abs=0.02)  # the floor under an opinion
+    both, motion, appearance = emotion(1, 1), emotion(1, 0), emotion(0, 1)
+    product = motion * appearance
+    assert both == pytest.approx(product / product.sum(), abs=0.02)
+
+
+def test_a_sound_has_no_action_units(recognizer, speech_path):
+    track = recognizer(speech_path)
+    assert np.isnan(track.aus).all() and track.motion is None
+    assert np.isfinite(track.valence_arousal).all()
+    found = recognizer.judge(speech_path)
+    assert found.faces == [] and found.largest is None
+    assert list(found.fused.weights) == ["voice"]
+    assert len(found.tracks) == 1
+
+
+def test_words_speak_with_the_face(recognizer, portrait_path):
+    silent = recognizer.judge(portrait_path)
+    told = recognizer.judge(portrait_path, "What a wonderful day, I am so happy!")
+    assert list(silent.fused.weights) == ["face"]
+    assert list(told.fused.weights) == ["face", "words"]
+    happy = EMOTIONS.index("happiness")
+    assert told.fused.emotion[happy] > silent.fused.emotion[happy]
+    assert told.fused.valence_arousal[0] > silent.fused.valence_arousal[0]
+
+
+def test_words_alone_are_enough(recognizer, wall):
+    found = recognizer.judge(wall, "I am furious!")
+    assert found.faces == [] and list(found.fused.weights) == ["words"]
+    assert len(found.tracks[0]) == 1
+
+
+def test_no_face_is_one_clear_line(recognizer, wall):
+    for read in (recognizer, recognizer.faces, recognizer.judge):
+        with pytest.raises(NoFaceError, match=r"no face was found in wall\.png"):
+            read(wall)
+
+
+def test_a_folder_of_networks(recognizer, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Recognizer.from_pretrained(tmp_path)
+    recognizer.head.save_pretrained(tmp_path / "affect_motion")
+    recognizer.appearance.save_pretrained(tmp_path / "affect_appearance")
+    (tmp_path / "reliability.json").write_text(json.dumps({"reliability": {"motion": 0.3}}))
+    loaded = Recognizer.from_pretrained(tmp_path)
+    assert loaded.reliability == {"motion": 0.3, "appearance": 1.0}
+    weights = loaded.appearance.state_dict()
+    assert all(torch.equal(v, weights[k]) for k, v in recognizer.appearance.state_dict().items())
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_appearance(tmp_path / "nowhere")
+
+
+def test_a_tracker_keeps_aligned_faces(picture):
+    blank = np.full_like(picture, 90)
+    with FaceTracker(crops=True) as tracker:
+        (track,) = tracker.video([picture, blank, picture], 25.0)
+    assert track.crops.shape == (3, 48, 48) and track.crops.dtype == np.uint8
+    assert track.success.tolist() == [True, False, True]
+    assert track.crops[1].max() == 0 and track.crops[0].std() > 10
+    with FaceTracker() as tracker:
+        assert tracker.image(picture)[0].crops is None
+
+
+def test_crops_without_a_face_say_nothing(network):
+    crops = np.random.default_rng(0).integers(0, 255, (3, 48, 48), np.uint8)
+    opinion = read_crops(crops, network, np.array([True, False, True]))
+    assert np.isnan(opinion.emotion[1]).all() and np.isfinite(opinion.emotion[[0, 2]]).all()
+    fused = fuse([opinion])
+    assert np.isnan(fused.emotion[1]).all()
+
+
+def test_valence_and_arousal_of_a_mixture():
+    rng = np.random.default_rng(0)
+    emotion = rng.dirichlet(np.ones(8))
+    opinion = emotion_opinion("appearance", emotion)
+    drawn = np.array([EMOTION_TO_VA[name] for name in EMOTIONS])[rng.choice(8, 200_000, p=emotion)]
+    drawn = drawn + rng.normal(0, 0.25, drawn.shape)
+    assert opinion.valence_arousal == pytest.approx(drawn.mean(0), abs=5e-3)
+    assert opinion.variance == pytest.approx(drawn.var(0), abs=5e-3)
