@@ -31,7 +31,11 @@ def load_appearance(path: str | os.PathLike | None = None) -> AppearanceNet:
 
 
 def read_crops(
-    crops: np.ndarray, network: AppearanceNet, seen: np.ndarray, reliability: np.ndarray | float = 1
+    crops: np.ndarray,
+    network: AppearanceNet,
+    seen: np.ndarray,
+    reliability: np.ndarray | float = 1.0,
+    every: int = 1,
 ) -> Opinion:
     """What pictures of a face say, frame by frame.
 
@@ -40,6 +44,7 @@ def read_crops(
         network: looks at each of them.
         seen: bool ``[T]``: where there is a face; NaN elsewhere.
         reliability: ``[T]`` or one number, 0..1.
+        every: looks at every so many faces; between them the distribution is interpolated.
 
     Returns:
         The modality ``"appearance"``; valence and arousal are those of the emotions' distribution.
@@ -47,9 +52,12 @@ def read_crops(
     import torch
 
     emotion = np.full((len(crops), len(EMOTIONS)), np.nan)
-    if seen.any():
-        logits = network.logits(torch.from_numpy(crops[seen]))
-        emotion[seen] = (logits / network.temperature.cpu()).softmax(-1).double().numpy()
+    rows = np.flatnonzero(seen)
+    if len(rows):
+        looked = np.union1d(rows[::every], rows[-1])
+        logits = network.logits(torch.from_numpy(crops[looked]))
+        found = (logits / network.temperature.cpu()).softmax(-1).double().numpy()
+        emotion[rows] = np.stack([np.interp(rows, looked, curve) for curve in found.T], axis=1)
     return emotion_opinion("appearance", emotion, reliability)
 
 

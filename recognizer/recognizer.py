@@ -24,6 +24,8 @@ from recognizer.words import Reading, read_words
 
 #: How far motion and appearance can be relied on (see :mod:`recognizer.train.reliability`).
 RELIABILITY = Path(__file__).parent / "weights" / "reliability.json"
+#: Moods outlast frames: so many pictures a second are looked at.
+APPEARANCE_FPS = 12.5
 #: Called as ``progress(stage, done, total)``; the total may be unknown.
 Progress = Callable[[str, int, "int | None"], None]
 
@@ -186,7 +188,8 @@ class Recognizer:
         ]
         if self.appearance is not None and face.crops is not None:
             certainty = self.reliability["appearance"]
-            experts.append(read_crops(face.crops, self.appearance, face.success, certainty))
+            every = max(1, round(face.motion.fps / APPEARANCE_FPS))
+            experts.append(read_crops(face.crops, self.appearance, face.success, certainty, every))
         fused = fuse(experts)
         return AffectTrack.from_face(
             face,

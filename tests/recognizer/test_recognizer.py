@@ -125,6 +125,16 @@ def test_crops_without_a_face_say_nothing(network):
     assert np.isnan(fused.emotion[1]).all()
 
 
+def test_looking_at_every_other_face(network):
+    crops = np.random.default_rng(0).integers(0, 255, (6, 48, 48), np.uint8)
+    seen = np.array([True, True, True, False, True, True])
+    all_of_them = read_crops(crops, network, seen).emotion
+    some = read_crops(crops, network, seen, every=2).emotion
+    assert some[[0, 2, 5]] == pytest.approx(all_of_them[[0, 2, 5]], abs=1e-5)
+    assert some[1] == pytest.approx((all_of_them[0] + all_of_them[2]) / 2, abs=1e-5)
+    assert np.isnan(some[3]).all()
+
+
 def test_valence_and_arousal_of_a_mixture():
     rng = np.random.default_rng(0)
     emotion = rng.dirichlet(np.ones(8))
