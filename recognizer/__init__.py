@@ -1,0 +1,29 @@
+"""Facewright's seeing half: faces, voices and words become action units, affect and emotion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recognizer.affect import AffectTrack
+    from recognizer.motion import MotionTrack
+    from recognizer.recognizer import Recognizer
+
+__all__ = ["AffectTrack", "MotionTrack", "Recognizer"]
+
+
+def __getattr__(name: str):
+    """Import on first use: the command line must not wait for torch."""
+    if name == "Recognizer":
+        from recognizer.recognizer import Recognizer
+
+        return Recognizer
+    if name == "AffectTrack":
+        from recognizer.affect import AffectTrack
+
+        return AffectTrack
+    if name == "MotionTrack":
+        from recognizer.motion import MotionTrack
+
+        return MotionTrack
+    raise AttributeError(f"module 'recognizer' has no attribute {name!r}")
