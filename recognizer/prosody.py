@@ -51,6 +51,10 @@ class Prosody:
         pitch: F0 and harmonics-to-noise ratio.
         level: float32 ``[T]``: RMS level in dB re full scale.
         alpha: float32 ``[T]``: energy of 1-5 kHz over that of 50 Hz-1 kHz in dB; higher is flatter.
+        balance: float32 ``[T]``: the same of 1-3.4 kHz over 300 Hz-1 kHz, which a telephone lets
+            through.
+        brilliance: float32 ``[T]``: energy of 4.2-6 kHz, which it does not, over that of 1-3.4 kHz
+            in dB.
         hammarberg: float32 ``[T]``: highest peak of 0-2 kHz over that of 2-5 kHz in dB; lower is
             flatter.
         slope_low: float32 ``[T]``: slope of the spectrum of 0-500 Hz in dB a kHz.
@@ -68,6 +72,8 @@ class Prosody:
     pitch: Pitch
     level: np.ndarray
     alpha: np.ndarray
+    balance: np.ndarray
+    brilliance: np.ndarray
     hammarberg: np.ndarray
     slope_low: np.ndarray
     slope_mid: np.ndarray
@@ -87,8 +93,8 @@ class Prosody:
         """The descriptors of some of the frames; SNR, jitter and shimmer stay the recording's."""
         start, stop, _ = part.indices(len(self))
         series = (
-            "level", "alpha", "hammarberg", "slope_low", "slope_mid", "flux", "mfcc", "formants",
-            "speech",
+            "level", "alpha", "balance", "brilliance", "hammarberg", "slope_low", "slope_mid",
+            "flux", "mfcc", "formants", "speech",
         )  # fmt: skip
         inside = (self.nuclei >= start) & (self.nuclei < stop)
         return replace(
@@ -235,6 +241,8 @@ def _tilt(power: np.ndarray) -> dict[str, np.ndarray]:
 
     values = {
         "alpha": 10 * np.log10(band(1000, 5000).sum(1) / band(50, 1000).sum(1)),
+        "balance": 10 * np.log10(band(1000, 3400).sum(1) / band(300, 1000).sum(1)),
+        "brilliance": 10 * np.log10(band(4200, 6000).sum(1) / band(1000, 3400).sum(1)),
         "hammarberg": 10 * np.log10(band(0, 2000).max(1) / band(2000, 5000).max(1)),
         "slope_low": slope(0, 500),
         "slope_mid": slope(500, 1500),

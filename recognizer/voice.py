@@ -60,16 +60,17 @@ class Cue:
 
 
 #: Pitch in semitones above 27.5 Hz; its norm, here 0, depends on the vocal tract. All 100
-#: speakers of Jessen, Köster and Gfroerer (2005) raise it when they speak up; their means deviate
-#: by 2.3 semitones. The effect is that of acted anger or elation against neutral speech.
-#: Spread: logarithm of the standard deviation of pitch. Tilt: the alpha ratio in dB, norm measured
-#: on neutral voices; over 28 dB of loudness it changes by 12 (men) to 19 dB (women) (Sundberg and
-#: Nordenberg 2006), and microphones differ. Level in dB: 15 between calm and furious. Rate:
-#: logarithm of syllable nuclei a second of speech.
+#: speakers of Jessen, Köster and Gfroerer (2005) raise it when they speak up; the means of speakers
+#: deviate by 2 to 3 semitones. The effect is that of acted anger or elation.
+#: Spread: logarithm of the standard deviation of pitch. Tilt: energy above over below 1 kHz in dB,
+#: norm measured on neutral voices; over 28 dB of loudness the alpha ratio changes by 12 (men) to
+#: 19 dB (women) (Sundberg and Nordenberg 2006), and microphones differ. Level in dB: 15 between
+#: calm and furious. Rate: logarithm of syllable nuclei a second of speech.
+#: The effects and the deviations between speakers are judgements within what is published.
 CUES: Mapping[str, Cue] = {
     "pitch": Cue(0.0, 7.0, 2.4, 1.7),
     "spread": Cue(np.log(3.3), 0.8, 0.35, 0.25),
-    "tilt": Cue(-18.5, 8.0, 4.5, 2.5),
+    "tilt": Cue(-11.0, 7.0, 3.0, 2.4),
     "level": Cue(0.0, 15.0, np.inf, 2.0),
     "rate": Cue(np.log(4.1), 0.3, 0.18, 0.19),
 }
@@ -93,6 +94,8 @@ _EMOTION_STD, _NEUTRAL_PRIOR = 0.3, 3.0
 RELIABILITY = 0.5
 #: Seconds of voice that make a reading worth 1 - 1/e; SNR in dB that makes it worth a half.
 _ENOUGH_VOICE, _ENOUGH_SNR, _SNR_WIDTH = 0.8, 8.0, 2.5
+#: In dB: the brightest tenth of wide-band speech is above; and what telephone speech is worth.
+_BRILLIANT, _NARROW = -14.0, 0.5
 #: Ranges that running speech keeps to: none of it below the first or above the last number, all of
 #: it between the middle ones. Instruments glide less, hum and noise have no syllables.
 _SPEECH = {
@@ -230,7 +233,7 @@ def _cues(prosody: Prosody, sums: Callable[[np.ndarray], np.ndarray]) -> dict[st
     return {
         "pitch": pitch,
         "spread": 0.5 * np.log(np.maximum(mean(semitones**2) - pitch**2, 0.1)),
-        "tilt": mean(prosody.alpha),
+        "tilt": mean(prosody.balance),
         "level": mean(prosody.level),
         "rate": np.log(np.maximum(rate, 0.5)),
         "seconds": seconds,
@@ -246,7 +249,7 @@ def _recording_arousal(prosody: Prosody) -> tuple[float, float, dict[str, float]
     names = [name for name, cue in CUES.items() if np.isfinite(cue.between)]
     effect = np.array([CUES[name].per_arousal for name in names])
     noise = np.array([CUES[n].between ** 2 + CUES[n].within ** 2 / seconds for n in names])
-    share = _high_voice(formant_spacing(prosody.formants))
+    share = _high_voice(prosody)
     between = _HIGH_VOICE - _LOW_VOICE
     at_pitch = np.array([name == "pitch" for name in names])
     norm = np.array([CUES[n].norm for n in names]) + at_pitch * (_LOW_VOICE + share * between)
@@ -257,11 +260,18 @@ def _recording_arousal(prosody: Prosody) -> tuple[float, float, dict[str, float]
     return mean, 1 / precision, dict(zip(names, (offset / effect).tolist(), strict=True))
 
 
-def _high_voice(spacing: float) -> float:
-    """0..1: the probability of a woman's vocal tract; a half where no formants were seen."""
-    if np.isnan(spacing):
+def _high_voice(prosody: Prosody) -> float:
+    """0..1: the probability of a woman's vocal tract; a half where formants cannot be seen."""
+    spacing = formant_spacing(prosody.formants)
+    if np.isnan(spacing) or _is_narrow(prosody):
         return 0.5
     return float(1 / (1 + np.exp(-(spacing - _MIDDLE_SPACING) / _SPACING_WIDTH)))
+
+
+def _is_narrow(prosody: Prosody) -> bool:
+    """A telephone cut off the highest formant: not even a hiss is brilliant."""
+    brilliance = prosody.brilliance[prosody.speech]
+    return len(brilliance) > 0 and float(np.percentile(brilliance, 90)) < _BRILLIANT
 
 
 def _change_of_arousal(prosody: Prosody) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -286,7 +296,9 @@ def _change_of_arousal(prosody: Prosody) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def _clean(prosody: Prosody) -> float:
-    return float(1 / (1 + np.exp(-(prosody.snr - _ENOUGH_SNR) / _SNR_WIDTH)))
+    """0..1 by noise and bandwidth."""
+    audible = 1 / (1 + np.exp(-(prosody.snr - _ENOUGH_SNR) / _SNR_WIDTH))
+    return float(audible) * (_NARROW if _is_narrow(prosody) else 1.0)
 
 
 def _likeness(prosody: Prosody) -> float:
