@@ -34,8 +34,9 @@ import numpy as np
 from recognizer.facs import EMOTION_TO_VA, EMOTIONS
 from recognizer.formants import formant_spacing
 from recognizer.fusion import Opinion
-from recognizer.pitch import FRAME_RATE, voiced_runs
-from recognizer.prosody import SEMITONE_ZERO, Prosody, functionals, measure_prosody
+from recognizer.pitch import FRAME_RATE
+from recognizer.prosody import SEMITONE_ZERO, Prosody, measure_prosody
+from recognizer.speech_quality import is_narrow, speech_quality
 
 if TYPE_CHECKING:
     from recognizer.models.voice import Encode, VoiceClassifier
@@ -70,7 +71,7 @@ class Cue:
 CUES: Mapping[str, Cue] = {
     "pitch": Cue(0.0, 7.0, 2.4, 1.7),
     "spread": Cue(np.log(3.3), 0.8, 0.35, 0.25),
-    "tilt": Cue(-11.0, 7.0, 3.0, 2.4),
+    "tilt": Cue(-11.0, 7.0, 3.3, 2.4),
     "level": Cue(0.0, 15.0, np.inf, 2.0),
     "rate": Cue(np.log(4.1), 0.3, 0.18, 0.19),
 }
@@ -92,18 +93,8 @@ _FAR = 10.0
 _EMOTION_STD, _NEUTRAL_PRIOR = 0.3, 3.0
 #: The model was not calibrated on people: it counts half.
 RELIABILITY = 0.5
-#: Seconds of voice that make a reading worth 1 - 1/e; SNR in dB that makes it worth a half.
-_ENOUGH_VOICE, _ENOUGH_SNR, _SNR_WIDTH = 0.8, 8.0, 2.5
-#: In dB: the brightest tenth of wide-band speech is above; and what telephone speech is worth.
-_BRILLIANT, _NARROW = -14.0, 0.5
-#: Ranges that running speech keeps to: none of it below the first or above the last number, all of
-#: it between the middle ones. Instruments glide less, hum and noise have no syllables.
-_SPEECH = {
-    "syllables a second": (1.0, 2.0, 8.0, 11.0),
-    "voiced stretches a second": (0.7, 1.3, 8.0, 12.0),
-    "glide in semitones a second": (2.0, 6.0, 60.0, 120.0),
-    "harmonics over noise in dB": (1.0, 2.5, 20.0, 26.0),
-}
+#: Seconds of voice that make a reading worth 1 - 1/e.
+_ENOUGH_VOICE = 0.8
 _CLASSIFIED_SECONDS = 3.0
 
 
@@ -181,7 +172,7 @@ def read_voice(
     if classifier is not None:
         emotion = _classified(waveform, prosody, at, classifier, encode)
         place, std = _moved(place, std, emotion)
-    confidence = (1 - np.exp(-heard / _ENOUGH_VOICE)) * _clean(prosody) * _likeness(prosody)
+    confidence = (1 - np.exp(-heard / _ENOUGH_VOICE)) * speech_quality(prosody)
     return VoiceTrack(
         valence_arousal=place.astype(np.float32),
         std=std.astype(np.float32),
@@ -263,15 +254,9 @@ def _recording_arousal(prosody: Prosody) -> tuple[float, float, dict[str, float]
 def _high_voice(prosody: Prosody) -> float:
     """0..1: the probability of a woman's vocal tract; a half where formants cannot be seen."""
     spacing = formant_spacing(prosody.formants)
-    if np.isnan(spacing) or _is_narrow(prosody):
+    if np.isnan(spacing) or is_narrow(prosody):
         return 0.5
     return float(1 / (1 + np.exp(-(spacing - _MIDDLE_SPACING) / _SPACING_WIDTH)))
-
-
-def _is_narrow(prosody: Prosody) -> bool:
-    """A telephone cut off the highest formant: not even a hiss is brilliant."""
-    brilliance = prosody.brilliance[prosody.speech]
-    return len(brilliance) > 0 and float(np.percentile(brilliance, 90)) < _BRILLIANT
 
 
 def _change_of_arousal(prosody: Prosody) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -293,27 +278,6 @@ def _change_of_arousal(prosody: Prosody) -> tuple[np.ndarray, np.ndarray, np.nda
         precision += informative * cue.per_arousal**2
         pull += informative * cue.per_arousal * offset
     return pull / precision, 1 / precision, seconds
-
-
-def _clean(prosody: Prosody) -> float:
-    """0..1 by noise and bandwidth."""
-    audible = 1 / (1 + np.exp(-(prosody.snr - _ENOUGH_SNR) / _SNR_WIDTH))
-    return float(audible) * (_NARROW if _is_narrow(prosody) else 1.0)
-
-
-def _likeness(prosody: Prosody) -> float:
-    """0..1: how much it keeps to the ranges of running speech."""
-    summary = functionals(prosody)
-    glides = [np.abs(np.diff(prosody.semitones[run])) for run in voiced_runs(prosody.pitch)]
-    glide = np.concatenate(glides) * FRAME_RATE if glides else np.zeros(0)
-    values = (
-        summary["syllable_rate"], summary["voiced_rate"],
-        np.median(glide) if len(glide) else np.nan, summary["hnr_mean"],
-    )  # fmt: skip
-    likeness = 1.0
-    for value, limits in zip(values, _SPEECH.values(), strict=True):
-        likeness *= float(np.interp(value, limits, (0, 1, 1, 0))) if np.isfinite(value) else 0.0
-    return likeness
 
 
 def _classified(
