@@ -1,0 +1,344 @@
+"""Train the fusion of face, voice and words on features with labels.
+
+Every step sees a batch twice: with all modalities that it has, and with some of them dropped at
+random, so that any subset is answered. The losses are those of
+:mod:`recognizer.train.fusion_objectives`, which says why each is there. The modality that is ahead
+takes smaller steps (on-the-fly gradient modulation with generalisation enhancement, OGM-GE). The
+paper scales gradients for plain gradient descent; AdamW divides a gradient by its size, which would
+undo any factor on it, so that the factor is on the encoder's learning rate here, which is the same
+for plain descent.
+
+The averaged weights are kept; in the end the temperatures of the fused answer and of every expert
+are fitted to the validation rows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recognizer.bench.fusion import figures, network_answers, read_rows
+from recognizer.config import read_config
+from recognizer.data.fusion_features import FusionFeatures
+from recognizer.models.fusion import FusionNet
+from recognizer.models.fusion_output import Expert
+from recognizer.train.fusion_objectives import (
+    add_noise,
+    decoupling_losses,
+    distillation_loss,
+    modulation,
+    task_loss,
+)
+from recognizer.train.objectives import fit_temperature
+from recognizer.train.state import average_into, load_state, save_state
+
+
+@dataclass
+class FusionTraining:
+    """A training run; a YAML file has these keys.
+
+    Attributes:
+        model: arguments of :class:`recognizer.models.fusion.FusionNet` but ``features``, which are
+            the file's.
+        loss: weights of ``fused``, ``dropped``, ``unimodal``, ``orthogonality``, ``rebuilding``,
+            ``margin`` and ``distillation``; 1 if not named, 0: left out.
+        drop: probability that a modality is dropped in the second look; one always stays.
+        unimodal_gradient: share, 0..1, of the experts' own losses that reaches their encoders; with
+            0 they only observe what the fused answer made of the encoders.
+        alpha: strength of gradient modulation, 0: none.
+        noise: strength of its generalisation enhancement, 1 as in the authors' code.
+        epochs: over the training rows.
+        batch_size: rows a step.
+        learning_rate: the highest, reached after the share ``warmup`` of the run; to zero after.
+        weight_decay, clip_norm: of AdamW.
+        ema: decay of the averaged weights, the ones that are kept.
+        log_every: steps.
+        valid_every: epochs.
+        save_minutes: between states to resume from.
+        seed: of everything drawn.
+    """
+
+    model: dict[str, Any] = field(default_factory=dict)
+    loss: dict[str, float] = field(default_factory=dict)
+    drop: float = 0.4
+    unimodal_gradient: float = 1.0
+    alpha: float = 0.3
+    noise: float = 0.0
+    epochs: float = 30
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    warmup: float = 0.1
+    weight_decay: float = 1e-2
+    clip_norm: float = 5.0
+    ema: float = 0.99
+    log_every: int = 50
+    valid_every: int = 5
+    save_minutes: float = 3.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: a loss that is none, or a share beyond 0..1.
+        """
+        if unknown := sorted(set(self.loss) - set(LOSSES)):
+            raise ValueError(f"no such loss: {', '.join(unknown)}; there are {', '.join(LOSSES)}")
+        for name in ("drop", "unimodal_gradient", "warmup", "ema"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be 0..1, got {getattr(self, name)}")
+
+
+LOSSES = (
+    "fused", "dropped", "unimodal", "orthogonality", "rebuilding", "margin", "distillation",
+)  # fmt: skip
+
+
+def train(
+    config: FusionTraining | Mapping | str | os.PathLike,
+    out_dir: str | os.PathLike,
+    data: str | os.PathLike,
+    resume: bool = False,
+) -> Path:
+    """Train a fusion.
+
+    Writes ``out_dir/log.jsonl`` (losses, each encoder's factor ``step_NAME``, and figures on the
+    validation rows), ``out_dir/state.safetensors`` (to resume from) and ``out_dir/model`` (averaged
+    weights, for ``FusionNet.from_pretrained``).
+
+    Args:
+        config: the run, or its YAML file.
+        out_dir: made if it is not there.
+        data: file for :class:`recognizer.data.fusion_features.FusionFeatures`.
+        resume: go on from ``out_dir/state.safetensors`` if it is there.
+
+    Returns:
+        ``out_dir/model``.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file or the configuration makes no sense.
+    """
+    if not isinstance(config, FusionTraining):
+        config = read_config(FusionTraining, config)
+    rows = FusionFeatures.load(data)
+    if not len(rows.of("train")):
+        raise ValueError(f"{data}: no training row has a modality and a label")
+    torch.manual_seed(config.seed)
+    trainer = _Trainer(config, rows, Path(out_dir))
+    if resume and trainer.state_path.is_file():
+        trainer.load_state()
+    trainer.run()
+    return trainer.finish()
+
+
+class _Trainer:
+    """The loop: one optimiser step after the other, averaged, logged, saved."""
+
+    def __init__(self, config: FusionTraining, data: FusionFeatures, out_dir: Path) -> None:
+        self.config, self.out_dir = config, out_dir
+        self.state_path = out_dir / "state.safetensors"
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.rows, self.kept = data.of("train"), data.of("valid")
+        sizes = {name: values.shape[-1] for name, values in data.features.items()}
+        self.net = FusionNet(features=sizes, **config.model)
+        for name, encoder in self.net.encoders.items():
+            there = self.rows.features[name][self.rows.presence[name] > 0]
+            if not len(there):
+                raise ValueError(f"no training row has {name}")
+            encoder.mean.copy_(torch.from_numpy(there.mean(axis=0)))
+            # A feature that never varies in training tells nothing: it is not blown up.
+            spread = np.where(there.std(axis=0) > 1e-6, there.std(axis=0), 1.0)
+            encoder.scale.copy_(torch.from_numpy(spread))
+        self.net.to(self.device)
+        self.average = FusionNet.from_config(self.net.config)
+        self.average.load_state_dict(self.net.state_dict())
+        self.average.to(self.device).eval().requires_grad_(False)
+        own = {name: list(encoder.parameters()) for name, encoder in self.net.encoders.items()}
+        taken = {id(p) for parameters in own.values() for p in parameters}
+        rest = [p for p in self.net.parameters() if id(p) not in taken]
+        groups = [{"params": rest, "modality": None}]
+        groups += [{"params": parameters, "modality": name} for name, parameters in own.items()]
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self.epoch_steps = math.ceil(len(self.rows) / config.batch_size)
+        self.steps = max(1, round(config.epochs * self.epoch_steps))
+        self.step, self.elapsed = 0, 0.0
+
+    def run(self) -> None:
+        """Train until the epochs are done."""
+        config = self.config
+        self.out_dir.mkdir(parents=True, exist_ok=True)
+        sums: dict[str, list[float]] = {}
+        mark, began, saved = time.monotonic(), self.elapsed, time.monotonic()
+        while self.step < self.steps:
+            for name, value in self._train_step().items():
+                sums.setdefault(name, []).append(value)
+            self.step += 1
+            self.elapsed = began + time.monotonic() - mark
+            last = self.step == self.steps
+            if self.step % config.log_every == 0 or last:
+                means = {name: round(float(np.mean(values)), 5) for name, values in sums.items()}
+                sums.clear()
+                self._log(lr=round(self.optimizer.param_groups[0]["lr"], 6), **means)
+            if self.step % (config.valid_every * self.epoch_steps) == 0 or last:
+                self._log(epoch=self.step // self.epoch_steps, valid=self._evaluate())
+            if time.monotonic() - saved > 60 * config.save_minutes or last:
+                self.save_state()
+                saved = time.monotonic()
+
+    def _rate(self) -> float:
+        """One cycle: a line up, half a cosine down."""
+        progress, warmup = self.step / self.steps, self.config.warmup
+        if progress < warmup:
+            return max(0.01, progress / warmup)
+        return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))
+
+    def _batch(self) -> FusionFeatures:
+        epoch, position = divmod(self.step, self.epoch_steps)
+        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.rows))
+        start = position * self.config.batch_size
+        return self.rows[order[start : start + self.config.batch_size]]
+
+    def _train_step(self) -> dict[str, float]:
+        """One step; all that is random in it follows from seed and step."""
+        config = self.config
+        torch.manual_seed(int(np.random.default_rng([config.seed, 1, self.step]).integers(2**62)))
+        self.net.train()
+        batch = self._batch()
+        emotion, place = self._tensor(batch.emotion), self._tensor(batch.valence_arousal)
+        experts = self.net.experts(
+            {name: self._tensor(values) for name, values in batch.features.items()},
+            {name: self._tensor(values) for name, values in batch.presence.items()},
+            clip=True,
+        )
+        losses = self._losses(experts, emotion, place)
+        loss = sum(config.loss.get(name, 1.0) * value for name, value in losses.items())
+        loss.backward()
+        factors = modulation(experts, emotion, config.alpha)
+        for name, factor in factors.items():
+            if factor < 1:
+                add_noise(self.net.encoders[name], config.noise)
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), config.clip_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate * self._rate() * factors.get(group["modality"], 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        average_into(self.average, self.net, self.step, config.ema)
+        values = {name: float(value.detach()) for name, value in losses.items()}
+        steps = {f"step_{name}": factor for name, factor in factors.items()}
+        return {"loss": float(loss.detach()), **values, "grad_norm": float(norm), **steps}
+
+    def _losses(
+        self, experts: Mapping[str, Expert], emotion: Tensor, place: Tensor
+    ) -> dict[str, Tensor]:
+        """Every loss that has a weight and, in this batch, labels."""
+        wanted = {name for name in LOSSES if self.config.loss.get(name, 1.0)}
+        full = self.net.combine(experts)
+        alone = {name: self._observed(name, expert) for name, expert in experts.items()}
+        there = {name: expert.presence > 0 for name, expert in experts.items()}
+        found = {
+            "fused": [task_loss(full, emotion, place)],
+            "unimodal": [task_loss(alone[n], emotion, place, there[n]) for n in experts],
+        }
+        if wanted & {"dropped", "distillation"}:
+            some = self.net.combine(_dropped(experts, self.config.drop))
+            everywhere = torch.ones_like(next(iter(there.values())))
+            found["dropped"] = [task_loss(some, emotion, place)]
+            found["distillation"] = [
+                distillation_loss(full, some, emotion, everywhere),
+                *(distillation_loss(full, alone[n], emotion, there[n]) for n in experts),
+            ]
+        if wanted & {"orthogonality", "rebuilding", "margin"}:
+            decoupling = decoupling_losses(experts, emotion)
+            found |= {name: [value] for name, value in decoupling.items()}
+        return {
+            name: torch.stack(known).mean()
+            for name, values in found.items()
+            if name in wanted and (known := [value for value in values if value is not None])
+        }
+
+    def _observed(self, name: str, expert: Expert) -> Expert:
+        """The expert, of whose losses a share reaches the encoder."""
+        share = self.config.unimodal_gradient
+        if share == 1:
+            return expert
+        parts = (torch.lerp(x.detach(), x, share) for x in (expert.shared, expert.private))
+        logits, place, spread = self.net.read(name, *parts)
+        return replace(expert, logits=logits, valence_arousal=place, log_variance=spread)
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).to(self.device)
+
+    def _evaluate(self) -> dict[str, Any]:
+        """Figures of the averaged network on validation rows: fused, and each modality alone."""
+        if not len(self.kept):
+            return {}
+        report = {}
+        for chosen in (self.net.names, *((name,) for name in self.net.names)):
+            answer = network_answers(self.average, self.kept, chosen)
+            found = figures(answer.emotion, answer.valence_arousal, self.kept)
+            report["+".join(chosen)] = {
+                k: v if v is None else round(v, 5) for k, v in found.items()
+            }
+        return report
+
+    def _log(self, **values: Any) -> None:
+        row = {"step": self.step, "minutes": round(self.elapsed / 60, 2), **values}
+        with open(self.out_dir / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def finish(self) -> Path:
+        """Fit the temperatures on the validation rows and write the averaged network."""
+        kept = self.kept[np.isfinite(self.kept.emotion[:, 0])]
+        if len(kept):
+            parts = read_rows(self.average, kept, self.net.names)
+            logits = torch.cat([part.logits for part in parts]).cpu()
+            self.average.temperature.fill_(fit_temperature(logits, kept.emotion))
+            for i, name in enumerate(self.net.names):
+                experts = [part.experts[name] for part in parts]
+                there = (torch.cat([e.presence for e in experts]) > 0).cpu()
+                if there.any():
+                    own = torch.cat([e.logits for e in experts]).cpu()[there]
+                    truth = kept.emotion[there.numpy()]
+                    self.average.temperatures[i] = fit_temperature(own, truth)
+        self.average.cpu().save_pretrained(self.out_dir / "model")
+        return self.out_dir / "model"
+
+    def save_state(self) -> None:
+        """Write all that resuming needs."""
+        progress = {"step": self.step, "elapsed": self.elapsed}
+        modules = {"model": self.net, "average": self.average}
+        save_state(self.state_path, modules, self.optimizer, progress)
+
+    def load_state(self) -> None:
+        """Read what :meth:`save_state` wrote.
+
+        Raises:
+            ValueError: it belongs to another model.
+        """
+        modules = {"model": self.net, "average": self.average}
+        progress = load_state(self.state_path, modules, self.optimizer)
+        self.step, self.elapsed = int(progress["step"]), progress["elapsed"]
+
+
+def _dropped(experts: Mapping[str, Expert], drop: float) -> dict[str, Expert]:
+    """Each modality of each row dropped with this probability; one that is there stays."""
+    presence = torch.stack([expert.presence for expert in experts.values()])
+    luck = torch.rand_like(presence).where(presence > 0, -1.0)
+    stays = (luck >= drop) | (luck == luck.amax(0))
+    return {
+        name: replace(expert, presence=expert.presence * stay)
+        for (name, expert), stay in zip(experts.items(), stays, strict=True)
+    }
