@@ -164,6 +164,20 @@ def train_articulation(
     fit_articulation_map(config, data, output)
 
 
+@train.command("fusion")
+@user_errors
+def train_fusion(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[Path, typer.Option(help="File of features with labels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the fusion of face, voice and words."""
+    from demo.commands.training_fusion import train_fusion_model
+
+    train_fusion_model(config, data, output, resume)
+
+
 @train.command("motion")
 @user_errors
 def train_motion(
