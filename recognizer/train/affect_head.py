@@ -1,10 +1,11 @@
 """Train the affect head on what a tracker read from rendered heads and from judged faces.
 
 Every step sees windows of rendered heads, whose action units are known, and single pictures of
-people, whose emotion many judged. Action units, valence and arousal are fitted with their variance
-by a β-weighted Gaussian likelihood, β = 0.5 (Seitzer et al. 2022): the plain one lets a network
-excuse what it finds hard. The emotion is fitted to the judges' distribution. The averaged weights
-are kept, and a temperature is fitted to the judged validation faces in the end.
+people, whose emotion many judged, as they are and with a rendered head's speech laid on top. Action
+units, valence and arousal are fitted with their variance by a β-weighted Gaussian likelihood
+(Seitzer et al. 2022): the plain one lets a network excuse what it finds hard. The emotion is fitted
+to the judges' distribution. The averaged weights are kept, and a temperature is fitted to the
+judged validation faces in the end.
 """
 
 from __future__ import annotations
@@ -27,11 +28,10 @@ from recognizer.config import read_config
 from recognizer.data.motion_samples import MotionSamples, concatenate
 from recognizer.facs import ARKIT_NAMES
 from recognizer.models.affect_head import AffectHead, AffectHeadOutput
-from recognizer.train.motion_windows import MotionWindows, StillFaces, WindowBatch
+from recognizer.train.judged_faces import StillFaces, TalkingFaces
+from recognizer.train.motion_windows import MotionWindows, WindowBatch
 from recognizer.train.objectives import fit_temperature, repeat_factors
 from recognizer.train.state import average_into, load_state, save_state
-
-_BETA = 0.5
 
 
 @dataclass
@@ -42,11 +42,14 @@ class AffectHeadTraining:
         reads: what :func:`recognizer.train.affect.train_affect` tells such a file by.
         model: arguments of :class:`recognizer.models.affect_head.AffectHead`.
         windows: arguments of :class:`recognizer.train.motion_windows.MotionWindows`.
-        faces: arguments of :class:`recognizer.train.motion_windows.StillFaces`.
-        loss: weights of ``au``, ``valence_arousal`` and ``emotion``, and of what judged faces say
-            on action units (``faces_au``) and rendered ones on emotion (``windows_emotion``).
+        faces: arguments of :class:`recognizer.train.judged_faces.StillFaces`.
+        loss: weights of ``au``, ``least_au``, ``valence_arousal`` and ``emotion``, and of what
+            judged faces say on action units (``faces_au``) and rendered ones on emotion
+            (``windows_emotion``), and so on for ``windows``, ``faces`` and ``talking``.
+        beta: of the likelihood: 0 is the plain one, 1 weighs all errors alike.
         steps: optimiser steps.
-        window_batch, face_batch: windows and single faces a step.
+        window_batch, face_batch, talk_batch: windows of rendered heads, single faces, and windows
+            of faces that talk, a step.
         frames: length of a window.
         repeat_below: an emotion with a smaller share of the judged faces is drawn more often, by
             the root of the ratio.
@@ -63,9 +66,11 @@ class AffectHeadTraining:
     windows: dict[str, float] = field(default_factory=dict)
     faces: dict[str, float] = field(default_factory=dict)
     loss: dict[str, float] = field(default_factory=dict)
+    beta: float = 0.5
     steps: int = 6000
     window_batch: int = 48
     face_batch: int = 256
+    talk_batch: int = 32
     frames: int = 25
     repeat_below: float = 0.05
     learning_rate: float = 2e-3
@@ -126,6 +131,7 @@ class _Trainer:
         self.windows = MotionWindows(train, **config.windows)
         factors = repeat_factors(train.emotion, config.repeat_below)
         self.faces = StillFaces(train, factors, **config.faces)
+        self.talking = TalkingFaces(self.faces, train)
         if not len(self.windows) and not len(self.faces):
             raise ValueError("the data has no training faces")
         self.net = AffectHead(**config.model)
@@ -182,7 +188,7 @@ class _Trainer:
         self.net.train()
         loss, values = torch.zeros((), device=self.device), {}
         for source, batch in self._batches(rng):
-            for name, value in head_losses(self._read(self.net, batch), batch).items():
+            for name, value in head_losses(self._read(self.net, batch), batch, config.beta).items():
                 weight = weights.get(name, 1.0) * weights.get(f"{source}_{name}", 1.0)
                 loss = loss + weight * value
                 values[f"{source}_{name}"] = float(value.detach())
@@ -199,6 +205,8 @@ class _Trainer:
             yield "windows", self.windows.draw(rng, config.window_batch, config.frames)
         if len(self.faces):
             yield "faces", self.faces.draw(rng, config.face_batch)
+        if len(self.talking):
+            yield "talking", self.talking.draw(rng, config.talk_batch, config.frames)
 
     def _read(self, net: AffectHead, batch: WindowBatch) -> AffectHeadOutput:
         return net(batch.motion.to(self.device), batch.rest.to(self.device))
@@ -248,11 +256,14 @@ class _Trainer:
         self.step, self.elapsed = int(progress["step"]), progress["elapsed"]
 
 
-def head_losses(output: AffectHeadOutput, batch: WindowBatch) -> dict[str, Tensor]:
+def head_losses(
+    output: AffectHeadOutput, batch: WindowBatch, beta: float = 0.5
+) -> dict[str, Tensor]:
     """Mean loss of what the batch has labels for; NaN does not count.
 
     Action units, valence and arousal: β-NLL, ``σ^2β (½ log σ² + (y − μ)² / 2σ²)`` with the first
-    factor held constant. Emotion: cross-entropy to the distribution.
+    factor held constant. Least intensities: half the square of what is missing. Emotion:
+    cross-entropy to the distribution.
     """
     losses = {}
     for name in ("au", "valence_arousal"):
@@ -262,8 +273,12 @@ def head_losses(output: AffectHeadOutput, batch: WindowBatch) -> dict[str, Tenso
             guess, log_variance = getattr(output, name), getattr(output, f"{name}_log_variance")
             error = (guess - truth.nan_to_num()) ** 2
             nll = 0.5 * (log_variance + error * torch.exp(-log_variance))
-            weighted = torch.exp(_BETA * log_variance.detach()) * nll
+            weighted = torch.exp(beta * log_variance.detach()) * nll
             losses[name] = (weighted * known).sum() / known.sum()
+    least = batch.least_au.to(output.au.device)
+    if (known := least.isfinite()).any():
+        missing = (least.nan_to_num() - output.au).clamp_min(0) * known
+        losses["least_au"] = 0.5 * missing.square().sum() / known.sum()
     emotion = batch.emotion.to(output.au.device)
     known = emotion.isfinite().all(-1)
     if known.any():

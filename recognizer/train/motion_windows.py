@@ -22,7 +22,7 @@ from recognizer.facs import ARKIT_NAMES, AU_INDEX
 _BLINK, _SHUT_EYES = AU_INDEX["AU45"], AU_INDEX["AU43"]
 _COEFFICIENTS = len(ARKIT_NAMES)
 #: Eyes that are this far shut are not hurried through: that would be a blink.
-_SHUT_SHARE = 0.3
+SHUT_SHARE = 0.3
 #: A blink in frames: centre to half shut, and how much slower lids open than close.
 _BLINK_FRAMES, _SLOWER_OPENING = (1.3, 2.6), 1.5
 
@@ -35,6 +35,7 @@ class WindowBatch:
         motion: float32 ``[B, T, 58]``.
         rest: float32 ``[B, 52]``: see :class:`recognizer.models.affect_head.AffectHead`.
         au: float32 ``[B, T, 24]``, intensities 0-5.
+        least_au: float32 ``[B, T, 24]``: an intensity is not below this.
         emotion: float32 ``[B, T, 8]``.
         valence_arousal: float32 ``[B, T, 2]``.
     """
@@ -42,6 +43,7 @@ class WindowBatch:
     motion: Tensor
     rest: Tensor
     au: Tensor
+    least_au: Tensor
     emotion: Tensor
     valence_arousal: Tensor
 
@@ -88,7 +90,7 @@ class MotionWindows:
         for i in range(count):
             shown, at_rest, shut = self._takes[rng.integers(len(self._takes))]
             rows, times = self._course(rng, shown, at_rest, shut, frames)
-            weights = _interpolation(times, frames, rng.uniform(0.35, 1.0))
+            weights = interpolation(times, frames, rng.uniform(0.35, 1.0))
             motion[i] = weights @ samples.motion[rows]
             share[i] = weights @ samples.activation[rows]
             emotion[i] = weights @ samples.emotion[rows]
@@ -101,7 +103,9 @@ class MotionWindows:
         deviation = rng.uniform(0, self.noise, (count, 1, 1))
         jitter = rng.standard_normal(motion[..., :_COEFFICIENTS].shape) * deviation
         motion[..., :_COEFFICIENTS] = (motion[..., :_COEFFICIENTS] + jitter).clip(0, 1)
-        return _batch(rng, motion, rest, intensity(share), emotion)
+        return mirrored_batch(
+            rng, motion, rest, intensity(share), np.full_like(share, np.nan), emotion
+        )
 
     def _course(self, rng, shown, at_rest, shut, frames):
         """Rows that a window runs through, and the frames at which it is there."""
@@ -109,7 +113,7 @@ class MotionWindows:
         lids = self._samples.activation[shown, _SHUT_EYES]
         if kind < 0.15:
             return np.array([rng.choice(shown)] * 2), np.array([0.0, 1.0])
-        open_eyed = shown[lids < _SHUT_SHARE]
+        open_eyed = shown[lids < SHUT_SHARE]
         if kind < 0.55 and len(open_eyed):
             # From sound to sound, or from one look to another.
             gap = rng.uniform(3, 7) if rng.random() < 0.6 else rng.uniform(7, 20)
@@ -132,88 +136,13 @@ class MotionWindows:
         after = np.arange(len(motion)) - centre
         distance = np.abs(after) / np.where(after > 0, _SLOWER_OPENING * width, width)
         closed = rng.uniform(0.75, 1.0) * np.clip(1.5 - distance, 0, 1)
-        closed *= np.clip(1 - share[:, _SHUT_EYES] / _SHUT_SHARE, 0, 1).min()
+        closed *= np.clip(1 - share[:, _SHUT_EYES] / SHUT_SHARE, 0, 1).min()
         change = np.concatenate([change[:_COEFFICIENTS], np.zeros(motion.shape[1] - _COEFFICIENTS)])
         motion += closed[:, None] * change
         share[:, _BLINK] = closed
 
 
-class StillFaces:
-    """Draws single frames whose emotion is known, as static windows of one frame.
-
-    Args:
-        samples: takes of a single frame; others are left out.
-        factors: ``[N]``: how often each frame of ``samples`` is drawn, relative to the others.
-        filmed: how often a face is shifted to what a film of the person would have shown; see
-            :func:`film_shifts`.
-        noise: largest standard deviation of the white noise on coefficients.
-        rest_known: how often a face at rest is given. Nobody knows these people at rest: the mean
-            of somebody neutral and of all neutral faces stands in.
-        neutral_votes: faces with this much of the votes for neutral show no action unit, except
-            parted lips and lowered lids; 2 for no such claim.
-    """
-
-    def __init__(
-        self,
-        samples: MotionSamples,
-        factors: np.ndarray,
-        filmed: float = 0.5,
-        noise: float = 0.02,
-        rest_known: float = 0.25,
-        neutral_votes: float = 0.85,
-    ) -> None:
-        alone = np.bincount(samples.take)[samples.take] == 1
-        self._shifts, self.filmed = film_shifts(samples), filmed
-        self._samples, factors = samples[alone], factors[alone]
-        self._odds = factors / factors.sum()
-        self.noise, self.rest_known = noise, rest_known
-        neutral = self._samples.emotion[:, 0]
-        self._neutral = self._samples.motion[neutral > 0.8, :_COEFFICIENTS]
-        self._activation = self._samples.activation.copy()
-        self._activation[neutral >= neutral_votes] = 0
-        free = [AU_INDEX[name] for name in ("AU25", "AU26", "AU43", "AU45")]
-        self._activation[:, free] = self._samples.activation[:, free]
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def draw(self, rng: np.random.Generator, count: int) -> WindowBatch:
-        """``count`` windows of one frame, chosen by ``rng``."""
-        rows = rng.choice(len(self), count, p=self._odds)
-        motion = self._samples.motion[rows][:, None].copy()
-        deviation = rng.uniform(0, self.noise, (count, 1, 1))
-        change = rng.standard_normal(motion[..., :_COEFFICIENTS].shape) * deviation
-        if len(self._shifts):
-            shifts = self._shifts[rng.integers(len(self._shifts), size=count)]
-            change[:, 0] += shifts * (rng.random((count, 1)) < self.filmed)
-        motion[..., :_COEFFICIENTS] = (motion[..., :_COEFFICIENTS] + change).clip(0, 1)
-        rest = np.full((count, _COEFFICIENTS), np.nan, np.float32)
-        if len(self._neutral):
-            given = rng.random(count) < self.rest_known
-            somebody = self._neutral[rng.integers(len(self._neutral), size=given.sum())]
-            rest[given] = (somebody + self._neutral.mean(0)) / 2
-        shares = self._activation[rows][:, None]
-        return _batch(rng, motion, rest, intensity(shares), self._samples.emotion[rows][:, None])
-
-
-def film_shifts(samples: MotionSamples) -> np.ndarray:
-    """By how much a film shifts what the tracker reads, ``[K, 52]``.
-
-    From a single picture the tracker cannot tell shape from expression and settles on a little of
-    both; from a film it knows the shape better. Of everybody who was tracked both ways: the
-    coefficients of the face at rest as each take reads them, less those of the single picture.
-    """
-    rest = samples[samples.role == REST]
-    alone = {p: m for p, m, a in zip(rest.person, rest.motion, rest.alone, strict=True) if a}
-    shifts = [
-        motion[:_COEFFICIENTS] - alone[person][:_COEFFICIENTS]
-        for person, motion, single in zip(rest.person, rest.motion, rest.alone, strict=True)
-        if not single and person in alone
-    ]
-    return np.array(shifts, np.float32).reshape(-1, _COEFFICIENTS)
-
-
-def _interpolation(times: np.ndarray, frames: int, way: float) -> np.ndarray:
+def interpolation(times: np.ndarray, frames: int, way: float) -> np.ndarray:
     """``[T, K]``: weights of ``K`` stations at ``times`` in each frame.
 
     Args:
@@ -232,11 +161,12 @@ def _interpolation(times: np.ndarray, frames: int, way: float) -> np.ndarray:
     return weights
 
 
-def _batch(rng, motion, rest, au, emotion) -> WindowBatch:
+def mirrored_batch(rng, motion, rest, au, least_au, emotion) -> WindowBatch:
+    """A batch of numpy arrays, every other window mirrored, by chance."""
     mirrored = rng.random(len(motion)) < 0.5
     motion[mirrored] = motion[mirrored][..., _MIRROR] * _SIGNS
     rest[mirrored] = rest[mirrored][:, _MIRROR[:_COEFFICIENTS]]
-    arrays = (motion, rest, au, emotion, emotion @ VALENCE_AROUSAL)
+    arrays = (motion, rest, au, least_au, emotion, emotion @ VALENCE_AROUSAL)
     return WindowBatch(*(torch.from_numpy(np.asarray(a, np.float32)) for a in arrays))
 
 

@@ -89,12 +89,15 @@ def test_losses_by_hand():
     )  # fmt: skip
     au = torch.full((*shape, 24), float("nan"))
     au[..., AU_INDEX["AU12"]] = 2.0
+    least = torch.full((*shape, 24), float("nan"))
+    least[..., AU_INDEX["AU06"]] = 3.0
     nothing = torch.full((*shape, 2), float("nan"))
     batch = WindowBatch(
-        torch.zeros(1, 1, 58), torch.zeros(1, 52), au, torch.eye(8)[None, :1], nothing
+        torch.zeros(1, 1, 58), torch.zeros(1, 52), au, least, torch.eye(8)[None, :1], nothing
     )
     losses = head_losses(out, batch)
-    assert set(losses) == {"au", "emotion"}
+    assert set(losses) == {"au", "least_au", "emotion"}
+    assert losses["least_au"].item() == pytest.approx(4.5)
     assert losses["emotion"].item() == pytest.approx(np.log(8))
     assert losses["au"].item() == pytest.approx(np.e * 0.5 * (2 + 4 / np.e**2), rel=1e-5)
 

@@ -6,7 +6,8 @@ import pytest
 from recognizer.data.activation import Person, activation, au_vector, intensity
 from recognizer.data.motion_samples import REST, SHOWN, SHUT, MotionSamples, concatenate
 from recognizer.facs import ARKIT_INDEX, AU_INDEX, EMOTIONS
-from recognizer.train.motion_windows import MotionWindows, StillFaces, film_shifts
+from recognizer.train.judged_faces import HAPPY, StillFaces, TalkingFaces, film_shifts
+from recognizer.train.motion_windows import MotionWindows
 
 JAW, BLINK = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["eyeBlinkLeft"]
 SMILE_LEFT, SMILE_RIGHT = ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]
@@ -119,6 +120,18 @@ def test_single_faces_by_their_emotion():
     assert 0.4 < batch.rest.isfinite().all(-1).float().mean() < 0.6
 
 
+def test_happy_faces_show_what_emfacs_says():
+    faces = made_faces()
+    faces.emotion[::2] = np.eye(8)[EMOTIONS.index("happiness")]
+    batch = StillFaces(faces, np.ones(40)).draw(np.random.default_rng(0), 50)
+    happy = batch.emotion[:, 0, EMOTIONS.index("happiness")] == 1
+    for name, value in HAPPY.items():
+        assert (batch.least_au[happy][:, 0, AU_INDEX[name]] == value).all()
+    assert (
+        batch.least_au[~happy].isnan().all() and batch.least_au[..., AU_INDEX["AU04"]].isnan().all()
+    )
+
+
 def test_single_faces_are_shifted_to_what_a_film_would_show():
     """Tracked both ways, everybody's jaw reads 0.1 higher in a film than in a single picture."""
     film, picture, faces = made_samples(), made_samples(), made_faces()
@@ -135,6 +148,21 @@ def test_single_faces_are_shifted_to_what_a_film_would_show():
     still = StillFaces(concatenate([both, faces]), np.ones(len(both) + 40), filmed=1.0, noise=0.0)
     jaws = still.draw(np.random.default_rng(0), 50).motion[:, 0, JAW]
     assert {round(float(v), 3) for v in jaws} == {0.1, 0.7}
+
+
+def test_faces_that_talk_keep_their_emotion_and_their_brows():
+    speech = made_samples(shown=8)
+    speech.emotion[:] = np.eye(8)[0]
+    speech.motion[:, ARKIT_INDEX["browInnerUp"]] = np.random.default_rng(0).random(len(speech))
+    faces = StillFaces(made_faces(), np.ones(40), noise=0.0)
+    assert len(TalkingFaces(faces, made_faces())) == 0
+    batch = TalkingFaces(faces, speech).draw(np.random.default_rng(1), 30, 12)
+    assert batch.motion.shape == (30, 12, 58) and batch.emotion.shape == (30, 12, 8)
+    assert batch.motion[..., JAW].std(1).mean() > 0.02
+    assert batch.motion[..., ARKIT_INDEX["browInnerUp"]].std(1).max() < 1e-6
+    angry = batch.emotion[:, 0, EMOTIONS.index("anger")] == 1
+    assert batch.motion[angry][..., JAW].mean() > batch.motion[~angry][..., JAW].mean() + 0.2
+    assert batch.au.isnan().all()
 
 
 def test_samples_are_saved_and_joined(tmp_path):
