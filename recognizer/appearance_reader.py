@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from scipy.special import log_softmax, softmax
 
 from recognizer.facs import EMOTION_TO_VA, EMOTIONS
 from recognizer.fusion import Opinion
@@ -16,6 +17,8 @@ WEIGHTS = Path(__file__).parent / "weights" / "affect_appearance"
 _PLACES = np.array([EMOTION_TO_VA[name] for name in EMOTIONS])
 #: People who show one emotion differ by this much in valence and in arousal: a judgement.
 _WITHIN_STD = 0.25
+#: The mouth lies below this share of a crop. While it talks, the covered face has this say.
+_MOUTH_TOP, _COVERED = 0.7, 0.7
 
 
 def load_appearance(path: str | os.PathLike | None = None) -> AppearanceNet:
@@ -35,30 +38,54 @@ def read_crops(
     network: AppearanceNet,
     seen: np.ndarray,
     reliability: np.ndarray | float = 1.0,
+    talking: np.ndarray | None = None,
     every: int = 1,
 ) -> Opinion:
     """What pictures of a face say, frame by frame.
+
+    The teeth and round lips of speech look like joy and surprise. While the mouth talks, the face
+    is looked at with the mouth covered too, and the two distributions are pooled.
 
     Args:
         crops: uint8 ``[T, S, S]`` (see :func:`recognizer.crop.face_crop`).
         network: looks at each of them.
         seen: bool ``[T]``: where there is a face; NaN elsewhere.
         reliability: ``[T]`` or one number, 0..1.
+        talking: ``[T]``, 0..1 (see :func:`recognizer.talking.talking`); ``None``: nobody talks.
         every: looks at every so many faces; between them the distribution is interpolated.
 
     Returns:
         The modality ``"appearance"``; valence and arousal are those of the emotions' distribution.
     """
-    import torch
-
     emotion = np.full((len(crops), len(EMOTIONS)), np.nan)
     rows = np.flatnonzero(seen)
     if len(rows):
         looked = np.union1d(rows[::every], rows[-1])
-        logits = network.logits(torch.from_numpy(crops[looked]))
-        found = (logits / network.temperature.cpu()).softmax(-1).double().numpy()
+        logits = _logits(crops[looked], network)
+        if talking is not None and talking[looked].any():
+            share = _COVERED * talking[looked, None]
+            covered = _logits(without_mouth(crops[looked]), network)
+            logits = (1 - share) * log_softmax(logits, 1) + share * log_softmax(covered, 1)
+        found = softmax(logits, 1)
         emotion[rows] = np.stack([np.interp(rows, looked, curve) for curve in found.T], axis=1)
     return emotion_opinion("appearance", emotion, reliability)
+
+
+def without_mouth(crops: np.ndarray) -> np.ndarray:
+    """Crops uint8 ``[T, S, S]`` with an even grey, that of the cheeks, from below the nose on."""
+    side = crops.shape[-1]
+    top = round(_MOUTH_TOP * side)
+    out = crops.copy()
+    grey = crops[:, round(0.4 * side) : top].mean(axis=(1, 2), keepdims=True)
+    out[:, top:] = np.round(grey).astype(np.uint8)
+    return out
+
+
+def _logits(crops: np.ndarray, network: AppearanceNet) -> np.ndarray:
+    import torch
+
+    logits = network.logits(torch.from_numpy(crops)) / network.temperature.cpu()
+    return logits.double().numpy()
 
 
 def emotion_opinion(modality: str, emotion: np.ndarray, reliability=1.0) -> Opinion:

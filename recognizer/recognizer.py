@@ -18,6 +18,7 @@ from recognizer.fusion import Fused, Opinion, fuse
 from recognizer.media import is_image, iter_frames, probe, read_audio, read_image
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
+from recognizer.talking import talking
 from recognizer.tracker import FaceTrack, FaceTracker, NoFaceError, largest
 from recognizer.voice import VoiceTrack, read_voice
 from recognizer.words import Reading, read_words
@@ -187,9 +188,16 @@ class Recognizer:
             )
         ]
         if self.appearance is not None and face.crops is not None:
-            certainty = self.reliability["appearance"]
-            every = max(1, round(face.motion.fps / APPEARANCE_FPS))
-            experts.append(read_crops(face.crops, self.appearance, face.success, certainty, every))
+            experts.append(
+                read_crops(
+                    face.crops,
+                    self.appearance,
+                    face.success,
+                    self.reliability["appearance"],
+                    talking(face.motion),
+                    max(1, round(face.motion.fps / APPEARANCE_FPS)),
+                )
+            )
         fused = fuse(experts)
         return AffectTrack.from_face(
             face,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from recognizer.appearance_reader import emotion_opinion, load_appearance, read_crops
+from recognizer.appearance_reader import emotion_opinion, load_appearance, read_crops, without_mouth
 from recognizer.facs import EMOTION_TO_VA, EMOTIONS
 from recognizer.fusion import fuse
 from recognizer.models.affect_head import AffectHead
@@ -133,6 +133,25 @@ def test_looking_at_every_other_face(network):
     assert some[[0, 2, 5]] == pytest.approx(all_of_them[[0, 2, 5]], abs=1e-5)
     assert some[1] == pytest.approx((all_of_them[0] + all_of_them[2]) / 2, abs=1e-5)
     assert np.isnan(some[3]).all()
+
+
+def test_a_talking_mouth_is_covered(network):
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 255, (4, 48, 48), np.uint8)
+    other = crops.copy()
+    other[:, 34:] = rng.integers(0, 255, (4, 14, 48), np.uint8)  # another mouth
+    assert np.array_equal(without_mouth(crops), without_mouth(other))
+    seen = np.ones(4, bool)
+    quiet, half, loud = (
+        read_crops(crops, network, seen, talking=np.full(4, share)).emotion
+        for share in (0.0, 0.5, 1.0)
+    )
+    assert quiet == pytest.approx(read_crops(crops, network, seen).emotion)
+    covered = read_crops(without_mouth(crops), network, seen).emotion
+    pooled = quiet**0.3 * covered**0.7
+    assert loud == pytest.approx(pooled / pooled.sum(1, keepdims=True), abs=1e-6)
+    pooled = quiet**0.65 * covered**0.35
+    assert half == pytest.approx(pooled / pooled.sum(1, keepdims=True), abs=1e-6)
 
 
 def test_valence_and_arousal_of_a_mixture():
