@@ -77,7 +77,9 @@ class FusionNet(ModelMixin, ConfigMixin):
     Time is not modelled: frames are fused one by one, or pooled to a clip first.
 
     Args:
-        features: modality → length of its feature vectors; their order is that of the weights.
+        features: modality → length of its feature vectors.
+        opinions: the features are those of :func:`opinion_features`, and the experts begin with
+            what these say: untrained, the network is the product of the recognizers' opinions.
         width: channels.
         layers: of the transformer over the tokens.
         heads: of its attention.
@@ -88,6 +90,7 @@ class FusionNet(ModelMixin, ConfigMixin):
     def __init__(
         self,
         features: dict[str, int],
+        opinions: bool = False,
         width: int = 48,
         layers: int = 1,
         heads: int = 4,
@@ -96,6 +99,10 @@ class FusionNet(ModelMixin, ConfigMixin):
         super().__init__()
         if not features:
             raise ValueError("a fusion needs at least one modality")
+        if opinions and (other := [m for m, d in features.items() if d != OPINION_FEATURES]):
+            raise ValueError(f"the features of {', '.join(other)} are no opinions")
+        # Saved configurations come back sorted by name, so that no other order would last.
+        features = dict(sorted(features.items()))
         self.names = tuple(features)
         self.encoders = nn.ModuleDict({m: Encoder(d, width, dropout) for m, d in features.items()})
         self.shared = _perceptron(width, width)
@@ -113,7 +120,7 @@ class FusionNet(ModelMixin, ConfigMixin):
         # One gate for the emotions, one each for valence and arousal.
         self.gate = nn.Linear(width, 3)
         self.correction = nn.Linear(width, sum(_SIZES))
-        for zeroed in (self.gate, self.correction):
+        for zeroed in (self.gate, self.correction, *(self.readouts.values() if opinions else ())):
             nn.init.zeros_(zeroed.weight)
             nn.init.zeros_(zeroed.bias)
         self.register_buffer("temperature", torch.ones(()))
@@ -177,7 +184,7 @@ class FusionNet(ModelMixin, ConfigMixin):
 
     def _expert(self, name: str, standard: Tensor, hidden: Tensor, presence: Tensor) -> Expert:
         shared, private = self.shared(hidden), self.encoders[name].private(hidden)
-        logits, place, spread = self.read(name, shared, private)
+        logits, place, spread = self.read(name, shared, private, standard)
         return Expert(
             logits=logits,
             emotion=(logits / self.temperatures[self.names.index(name)]).softmax(-1),
@@ -190,12 +197,18 @@ class FusionNet(ModelMixin, ConfigMixin):
             rebuilt=self.decoders[name](torch.cat([shared, private], -1)),
         )
 
-    def read(self, name: str, shared: Tensor, private: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def read(
+        self, name: str, shared: Tensor, private: Tensor, standard: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """The unimodal head: both parts → logits, valence-arousal, its log-variance."""
-        logits, place, spread = self.readouts[name](torch.cat([shared, private], -1)).split(
-            _SIZES, -1
-        )
-        return logits, torch.tanh(place), _bounded(spread - 2)
+        read = self.readouts[name](torch.cat([shared, private], -1))
+        logits, place, spread = read.split(_SIZES, -1)
+        if not self.config.opinions:
+            return logits, torch.tanh(place), _bounded(spread - 2)
+        said = standard * self.encoders[name].scale + self.encoders[name].mean
+        belief, said_place, said_spread = said.split(_SIZES, -1)
+        place = place + torch.atanh(said_place.clamp(-0.99, 0.99))
+        return belief + logits, torch.tanh(place), said_spread + 3 * torch.tanh(spread / 3)
 
     def combine(self, experts: Mapping[str, Expert]) -> FusionOutput:
         """Fuse what :meth:`experts` said.
@@ -243,16 +256,17 @@ class FusionNet(ModelMixin, ConfigMixin):
 
     @torch.no_grad()
     def fuse(self, opinions: Sequence[Opinion]) -> Fused:
-        """In the place of :func:`recognizer.fusion.fuse`, if trained on :func:`opinion_features`.
+        """In the place of :func:`recognizer.fusion.fuse`, for a network of ``opinions``.
+
+        Sets the network to evaluation.
 
         Raises:
             ValueError: as ``fuse``; or the network was trained on other features, or without one of
                 the modalities.
         """
+        if not self.config.opinions:
+            raise ValueError("this fusion was not trained on opinions")
         lead = fuse(opinions).valence_arousal.shape[:-1]
-        other = [n for n, size in self.config.features.items() if size != OPINION_FEATURES]
-        if other:
-            raise ValueError(f"the fusion was not trained on opinions of {', '.join(other)}")
         inputs, presence = {}, {}
         for opinion in opinions:
             features, trust = opinion_features(opinion)

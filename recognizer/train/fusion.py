@@ -8,6 +8,11 @@ paper scales gradients for plain gradient descent; AdamW divides a gradient by i
 undo any factor on it, so that the factor is on the encoder's learning rate here, which is the same
 for plain descent.
 
+Made data, a face that tells nearly all beside a voice that is hard to read, four runs: trained by
+the fused answer alone, the voice's head ends at a cross-entropy of 1.09; with modulation (α = 1) at
+0.96, in every run lower; with losses of its own at 0.35. Those are therefore on by default, and
+modulation is mild. The noise improved nothing there and is off.
+
 The averaged weights are kept; in the end the temperatures of the fused answer and of every expert
 are fitted to the validation rows.
 """
@@ -74,11 +79,11 @@ class FusionTraining:
     unimodal_gradient: float = 1.0
     alpha: float = 0.3
     noise: float = 0.0
-    epochs: float = 30
+    epochs: float = 15
     batch_size: int = 128
     learning_rate: float = 2e-3
     warmup: float = 0.1
-    weight_decay: float = 1e-2
+    weight_decay: float = 0.3
     clip_norm: float = 5.0
     ema: float = 0.99
     log_every: int = 50
@@ -275,7 +280,7 @@ class _Trainer:
         if share == 1:
             return expert
         parts = (torch.lerp(x.detach(), x, share) for x in (expert.shared, expert.private))
-        logits, place, spread = self.net.read(name, *parts)
+        logits, place, spread = self.net.read(name, *parts, expert.standard)
         return replace(expert, logits=logits, valence_arousal=place, log_variance=spread)
 
     def _tensor(self, values: np.ndarray) -> Tensor:

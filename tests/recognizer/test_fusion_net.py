@@ -40,15 +40,15 @@ def trained(tmp_path_factory):
     noise = {"face": 1.0, "voice": 1.5, "words": 1.5}
     data = make_features((1000, 200, 1000), missing=0.2, masked=0.3, noise=noise)
     data.save(folder / "made.npz")
-    config = {**QUICK, "epochs": 12, "learning_rate": 6e-3, "model": {**TINY, "width": 32}}
+    config = {**QUICK, "epochs": 9, "learning_rate": 8e-3, "model": {**TINY, "width": 32}}
     train(config, folder, folder / "made.npz")
     return FusionNet.from_pretrained(folder / "model", low_cpu_mem_usage=False), data, folder
 
 
-def untrained(features=SIZES, seed=0, stirred=True) -> FusionNet:
+def untrained(features=SIZES, seed=0, stirred=True, **options) -> FusionNet:
     """Random weights; the gates and the correction, which begin at zero, too."""
     torch.manual_seed(seed)
-    net = FusionNet(features=features, **TINY).eval()
+    net = FusionNet(features=features, **TINY, **options).eval()
     if stirred:
         for layer in (net.gate, net.correction):
             torch.nn.init.normal_(layer.weight, std=0.5)
@@ -135,7 +135,8 @@ def test_frames_clips_and_nothing_at_all():
 @pytest.mark.parametrize("lead", [(), (4,)])
 def test_it_stands_where_fuse_stands(chosen, lead):
     rng = np.random.default_rng(0)
-    net = untrained(dict.fromkeys(NAMES, OPINION_FEATURES))
+    sizes = dict.fromkeys(NAMES, OPINION_FEATURES)
+    net = untrained(sizes, opinions=True)
     opinions = [
         Opinion(n, rng.uniform(-1, 1, (*lead, 2)), rng.uniform(0.02, 1, (*lead, 2)),
                 rng.dirichlet(np.ones(8), lead or None), 0.8)
@@ -148,8 +149,22 @@ def test_it_stands_where_fuse_stands(chosen, lead):
     assert (np.abs(found.valence_arousal) <= 1).all()
     assert (found.variance > 0).all()
     assert [c.between for c in found.conflicts] == [c.between for c in product.conflicts]
-    with pytest.raises(ValueError, match="was not trained on opinions of face"):
+    # Untrained it says the same.
+    found = untrained(sizes, opinions=True, stirred=False).fuse(opinions)
+    assert found.emotion == pytest.approx(product.emotion, abs=1e-4)
+    assert found.valence_arousal == pytest.approx(product.valence_arousal, abs=0.01)
+    with pytest.raises(ValueError, match="was not trained on opinions"):
         untrained().fuse(opinions)
+    with pytest.raises(ValueError, match="features of face, words are no opinions"):
+        untrained(opinions=True)
+
+
+def test_it_comes_back_as_it_was_saved(tmp_path):
+    net = untrained({"words": 8, "face": 16})
+    net.save_pretrained(tmp_path)
+    inputs = {name: drawn()[name] for name in ("face", "words")}
+    with torch.no_grad():
+        close(FusionNet.from_pretrained(tmp_path)(inputs), net(inputs))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +243,7 @@ def test_modulation_lets_the_weaker_encoder_learn(tmp_path):
     data = replace(data, valence_arousal=np.full_like(data.valence_arousal, np.nan))
     data.save(tmp_path / "made.npz")
     only = dict.fromkeys(training.LOSSES, 0.0) | {"fused": 1.0, "unimodal": 1.0}
-    plain = {**QUICK, "epochs": 8, "batch_size": 100, "learning_rate": 4e-3, "loss": only}
+    plain = {**QUICK, "epochs": 6, "batch_size": 100, "learning_rate": 5e-3, "loss": only}
     plain |= {"unimodal_gradient": 0.0, "model": {**TINY, "width": 32}}
 
     def of_voice(**changes):
