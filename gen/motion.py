@@ -12,6 +12,7 @@ from diffusers import DDIMScheduler
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gen.audio.closures import close_lips
 from gen.models.motion import MotionDenoiser
 from recognizer.facs import ARKIT_NAMES
 from recognizer.motion import MotionTrack
@@ -93,7 +94,8 @@ class MotionGenerator:
         """Motion for the whole of an utterance.
 
         Args:
-            features: ``[N, 384]`` speech features at the model's 25 frames a second.
+            features: ``[N, audio_dim]`` speech features at the model's 25 frames a second. One more
+                column holds the log-odds that the lips meet: there they are closed.
             fps: frame rate of the returned track.
             steps: denoising steps a window.
             guidance_scale: classifier-free guidance on speech; 1 is none, more articulates more.
@@ -150,7 +152,7 @@ class MotionGenerator:
     ) -> Iterator[MotionTrack]:
         """Motion window by window; the arguments are those of :meth:`__call__`.
 
-        ``features`` may also be an iterable of blocks ``[n, 384]`` of any lengths. The windows do
+        ``features`` may also be an iterable of blocks of any lengths. The windows do
         not depend on how the features are cut into blocks.
         """
         if steps < 1:
@@ -211,7 +213,8 @@ class MotionGenerator:
             prefix = denoiser.normalize(self._known(start).to(device))[None]
         frames_out = config.prefix_frames + 2 * config.audio_context
         for index, window in enumerate(windows):
-            heard = torch.from_numpy(window).to(device)[None]
+            closures = window[:, config.audio_dim :]
+            heard = torch.from_numpy(window[:, : config.audio_dim]).to(device)[None]
             audio = denoiser.encode_audio(heard)
             shape = (1, len(window) - frames_out, config.motion_dim)
             lead = config.prefix_frames + config.audio_context
@@ -233,7 +236,10 @@ class MotionGenerator:
             known = torch.cat([denoiser.denormalize(prefix[0]), motion])
             prefix = denoiser.normalize(known[-config.prefix_frames :])[None]
             has_prefix = has_prefix or len(motion) >= config.prefix_frames
-            yield motion.cpu().numpy()
+            made = motion.cpu().numpy()
+            if closures.shape[1]:
+                made[:, :52] = close_lips(made[:, :52], closures[lead : lead + len(made), 0])
+            yield made
 
     def _guided(
         self,
@@ -273,7 +279,7 @@ class MotionGenerator:
 def _checked(blocks: Iterable[np.ndarray], width: int) -> Iterator[np.ndarray]:
     for block in blocks:
         block = np.asarray(block, dtype=np.float32)
-        if block.ndim != 2 or block.shape[1] != width:
+        if block.ndim != 2 or block.shape[1] not in (width, width + 1):
             raise ValueError(f"speech features must be [T, {width}], got {list(block.shape)}")
         if not np.isfinite(block).all():
             raise ValueError("speech features hold values that are not finite")

@@ -51,6 +51,15 @@ def fit_articulation_map(config: Path, data: Path, output: Path) -> None:
     typer.echo(f"map: {fit_articulation(config, data, output)}")
 
 
+def fit_closure_map(config: Path, output: Path) -> None:
+    """See ``facewright train closures --help``."""
+    readable(config, "configuration")
+    from gen.train.closures import fit_closures
+
+    figures = fit_closures(config, output)
+    typer.echo(f"map: {output}; " + ", ".join(f"{k} {v}" for k, v in figures.items()))
+
+
 def train_motion_model(
     config: Path, data: list[Path], output: Path, cache: Path | None, resume: bool
 ) -> None:

@@ -4,6 +4,7 @@ A network that sees all of whisper's 384 features and one filmed speaker learns 
 voice. A ridge regression of the same data cannot, and follows strangers' lips better. So the
 motion model hears through one: the regression maps speech to the principal movements of the
 speaker's lips and to loudness, and only these go on (figures in ``gen/weights/motion/README.md``).
+Beside them goes what any voice's *m*, *b* and *p* do to any lips.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gen.audio.closures import load_closures
 from gen.audio.ridge import NeighbourRidge
 from gen.audio.whisper import WhisperEncoder
 
@@ -29,18 +31,30 @@ class ArticulationEncoder:
     Args:
         base: the encoder whose features are mapped.
         ridge: the map; its outputs have unit variance on the data that it was fitted to.
+        closures: log-odds that the lips meet (see :mod:`gen.audio.closures`), one more column;
+            ``None`` leaves it out. It sees as many neighbours as ``ridge``.
     """
 
     name = "articulation"
 
-    def __init__(self, base: WhisperEncoder, ridge: NeighbourRidge):
+    def __init__(
+        self, base: WhisperEncoder, ridge: NeighbourRidge, closures: NeighbourRidge | None = None
+    ):
         self.base = base
         self.ridge = ridge
-        self.dim = len(ridge.rest)
+        self.closures = closures
+        self._all = ridge if closures is None else ridge.joined(closures)
+        self.dim = len(self._all.rest)
 
     @classmethod
-    def from_pretrained(cls, path: str | os.PathLike | None = None) -> ArticulationEncoder:
+    def from_pretrained(
+        cls, path: str | os.PathLike | None = None, closures: bool = False
+    ) -> ArticulationEncoder:
         """With the map in a folder written by :meth:`save_pretrained`; the packaged by default.
+
+        Args:
+            path: the folder.
+            closures: whether to hear closures too, by the packaged map.
 
         Raises:
             FileNotFoundError: there is none.
@@ -60,7 +74,7 @@ class ArticulationEncoder:
         if weights is None or rest is None or weights.shape[2:] != rest.shape:
             raise ValueError(f"{file} holds no articulation map")
         ridge = NeighbourRidge(weights.astype(np.float32), rest.astype(np.float32))
-        return cls(WhisperEncoder.from_pretrained(), ridge)
+        return cls(WhisperEncoder.from_pretrained(), ridge, load_closures() if closures else None)
 
     def save_pretrained(self, path: str | os.PathLike) -> None:
         """Write the map; the base encoder has its own weights."""
@@ -100,13 +114,13 @@ class ArticulationEncoder:
 
     def _mapped(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Map blocks of features; a row waits for its neighbours."""
-        reach, known, done = self.ridge.reach, None, 0
+        reach, known, done = self._all.reach, None, 0
         for block in blocks:
             known = block if known is None else np.concatenate([known, block])
             ready = len(known) - reach
             if ready > done:
-                yield self.ridge(known)[done:ready]
+                yield self._all(known)[done:ready]
                 cut = max(0, ready - reach)  # what the next rows still see
                 known, done = known[cut:], ready - cut
         if known is not None and len(known) > done:
-            yield self.ridge(known)[done:]
+            yield self._all(known)[done:]

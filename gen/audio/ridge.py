@@ -27,6 +27,22 @@ class NeighbourRidge:
         """Neighbours on either side."""
         return len(self.weights) // 2
 
+    def joined(self, other: NeighbourRidge) -> NeighbourRidge:
+        """Both maps as one, this one's outputs first.
+
+        Raises:
+            ValueError: they see other features or another number of neighbours.
+        """
+        if self.weights.shape[:2] != other.weights.shape[:2]:
+            raise ValueError(
+                f"maps from {self.weights.shape[:2]} and {other.weights.shape[:2]} "
+                "(frames, features) cannot be joined"
+            )
+        return NeighbourRidge(
+            np.concatenate([self.weights, other.weights], axis=2),
+            np.concatenate([self.rest, other.rest]),
+        )
+
     @classmethod
     def fit(
         cls,

@@ -101,7 +101,7 @@ def perform(script: Script, synthesizer: Synthesizer) -> tuple[MotionRecord, lis
     """
     rng = np.random.default_rng([*script.seed, 1])
     speaker = Speaker.of(script.voice, script.seed[0])
-    speech = _recite(script, synthesizer, rng)
+    speech = recite(script, synthesizer, rng)
     frames = len(speech.waveform) // _HOP
     speech.waveform = speech.waveform[: frames * _HOP]
     face = articulate(
@@ -114,7 +114,7 @@ def perform(script: Script, synthesizer: Synthesizer) -> tuple[MotionRecord, lis
     return MotionRecord(name, motion, speech.waveform, script.voice.name), speech.phones
 
 
-def _recite(script: Script, synthesizer: Synthesizer, rng: np.random.Generator) -> Speech:
+def recite(script: Script, synthesizer: Synthesizer, rng: np.random.Generator) -> Speech:
     """The sentences between pauses, over a faint hiss: a room is never as still as zeros."""
     waves: list[np.ndarray] = []
     phones: list[Phone] = []
