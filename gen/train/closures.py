@@ -128,7 +128,7 @@ def by_frame(phones: Sequence[Phone], frames: int) -> tuple[np.ndarray, np.ndarr
     for phone in phones:
         overlap = np.minimum(phone.end * _FPS, right) - np.maximum(phone.start * _FPS, left)
         if not phone.ipa:
-            silent |= overlap >= 0.5
+            silent |= overlap > 0.5
         elif phone.ipa.startswith(_BILABIALS):
             closed |= overlap > 0.25
     return closed, ~silent
