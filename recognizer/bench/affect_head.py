@@ -24,6 +24,8 @@ from recognizer.metrics.classification import confusion_matrix, f1_scores, icc
 from recognizer.models.affect_head import AffectHead
 from recognizer.train.motion_windows import MotionWindows
 
+#: Geometry tells an action unit if its ICC on the validation people is at least this.
+_TELLABLE = 0.6
 #: In a film, action units count as shown if they reach ``PRESENT`` in this share of its frames.
 _SHOWN_SHARE = 0.3
 
@@ -130,14 +132,28 @@ def _mean(values: dict[str, float | None]) -> float:
 
 
 def benchmark(head: AffectHead, samples: MotionSamples) -> dict[str, Any]:
-    """All figures of a head on the test split, for JSON."""
+    """All figures of a head on the test split, for JSON.
+
+    ``tellable``: for a person known and not known at rest, the action units that geometry tells
+    (chosen on the validation people) and their mean ICC on the test people.
+    """
     test = samples.of("test")
+    chosen, rendered = rendered_figures(head, samples.of("valid")), rendered_figures(head, test)
+    tellable = {}
+    for known in ("rest_known", "rest_unknown"):
+        units = [u for u, value in chosen[known]["icc"].items() if value and value >= _TELLABLE]
+        values = [rendered[known]["icc"][unit] for unit in units]
+        tellable[known] = {
+            "units": units,
+            "mean_icc": round(float(np.mean(values)), 4) if values else None,
+        }
     return {
         "parameters": sum(p.numel() for p in head.parameters()),
         "windows_per_second_of_25_frames": round(windows_per_second(head)),
         "threads": torch.get_num_threads(),
         "people": len(np.unique(test.person[np.isfinite(test.activation[:, 0])])),
-        "rendered": rendered_figures(head, test),
+        "tellable": tellable,
+        "rendered": rendered,
         "ferplus": judged_figures(head, test),
     }
 
