@@ -14,6 +14,8 @@ from recognizer.motion import MotionTrack
 Features = np.ndarray
 #: Frames within which lips may lie about their sound: what viewers put up with, and what files do.
 _LAG, _SHIFT = 2, 6
+#: Lips nearer than this (face heights) look closed.
+_CLOSED = 0.015
 #: Motion for speech features ``[T, 384]``: a :class:`gen.motion.MotionGenerator` or a stand-in.
 Generate = Callable[[Features], MotionTrack | np.ndarray]
 
@@ -123,13 +125,15 @@ def liveliness(tracks: Sequence[MotionTrack], real: Sequence[MotionTrack] = ()) 
 
     Returns:
         ``head_std`` (standard deviation of pitch, yaw, roll within a clip, degrees),
-        ``blinks_per_minute``, and, given real tracks, ``velocity_variance_ratio``: variance of the
+        ``blinks_per_minute``, ``lips_closed`` (share of the frames), and, given real tracks, ``velocity_variance_ratio``: variance of the
         frame-to-frame change of the lips relative to theirs (1 is as lively as real, towards 0
         frozen).
     """
+    gaps = np.concatenate([lip_opening(t) for t in tracks]) - lip_opening(MotionTrack.zeros(1))[0]
     report = {
         "head_std": np.mean([t.pose[:, :3].std(0) for t in tracks], axis=0).tolist(),
         "blinks_per_minute": 60 * sum(_blinks(t) for t in tracks) / sum(t.duration for t in tracks),
+        "lips_closed": float((gaps < _CLOSED).mean()),
     }
     if real:
         made = np.concatenate([np.diff(lip_opening(t)) for t in tracks])

@@ -322,6 +322,13 @@ def test_liveliness_counts_blinks_and_head_motion():
     assert liveliness([half], [jaw])["velocity_variance_ratio"] == pytest.approx(0.25, rel=1e-3)
 
 
+def test_liveliness_counts_closed_lips():
+    track = MotionTrack.zeros(100)
+    assert liveliness([track])["lips_closed"] == 1
+    track["jawOpen"][25:] = 0.5
+    assert liveliness([track])["lips_closed"] == pytest.approx(0.25)
+
+
 def test_seams_show_in_the_jerk():
     vectors = np.zeros((300, 58), np.float32)
     vectors[:, 52:] = np.sin(np.arange(300) / 9)[:, None]
