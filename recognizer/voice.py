@@ -111,6 +111,8 @@ class VoiceTrack:
         fps: frames a second; frame ``i`` is centred at ``i / fps``.
         evidence: cue → the arousal that it speaks for by itself, over the whole recording.
         prosody: what was measured.
+        neutral_prior: how many times likelier neutral was held to be than any other emotion before
+            anything was heard.
     """
 
     valence_arousal: np.ndarray
@@ -120,17 +122,23 @@ class VoiceTrack:
     fps: float
     evidence: dict[str, float]
     prosody: Prosody
+    neutral_prior: float = 1.0
 
     def __len__(self) -> int:
         return len(self.confidence)
 
     def opinion(self, reliability: float = RELIABILITY) -> Opinion:
-        """For :func:`recognizer.fusion.fuse`, frame by frame; confidence scales reliability."""
+        """For :func:`recognizer.fusion.fuse`, frame by frame; confidence scales reliability.
+
+        Experts that are multiplied must not each bring the same prior: it is taken out.
+        """
+        likelihood = self.emotion.astype(np.float64)
+        likelihood[..., EMOTIONS.index("neutral")] /= self.neutral_prior
         return Opinion(
             modality="voice",
             valence_arousal=self.valence_arousal,
             variance=self.std**2,
-            emotion=self.emotion,
+            emotion=likelihood / likelihood.sum(-1, keepdims=True),
             reliability=reliability * self.confidence,
         )
 
@@ -181,6 +189,7 @@ def read_voice(
         fps=fps,
         evidence=evidence,
         prosody=prosody,
+        neutral_prior=_NEUTRAL_PRIOR if classifier is None else 1.0,
     )
 
 

@@ -6,6 +6,7 @@ from made_speech import RATE, speak
 
 from recognizer.facs import EMOTIONS
 from recognizer.fusion import Opinion, fuse
+from recognizer.media import read_audio
 from recognizer.models.voice import VoiceClassifier
 from recognizer.prosody import functionals, measure_prosody
 from recognizer.voice import emotions_near, read_voice
@@ -192,3 +193,14 @@ def test_speech_features_are_needed_where_they_were_trained():
             )
     track = read_voice(speak(2.0), classifier=classifier(5), encode=lambda w: np.ones((9, 5)))
     assert np.isfinite(track.emotion).all()
+
+
+def test_an_expert_brings_no_prior(speech_path):
+    """Odds between emotions other than neutral stay; neutral loses its threefold head start."""
+    track = read_voice(read_audio(speech_path))
+    said, fused = track.emotion, track.opinion().emotion
+    neutral, joy, anger = (EMOTIONS.index(n) for n in ("neutral", "happiness", "anger"))
+    assert fused[:, joy] / fused[:, anger] == pytest.approx(said[:, joy] / said[:, anger], rel=1e-4)
+    assert fused[:, neutral] / fused[:, joy] == pytest.approx(
+        said[:, neutral] / said[:, joy] / 3, rel=1e-4
+    )
