@@ -92,15 +92,23 @@ def animate(
 @app.command()
 @user_errors
 def recognize(
-    media: Annotated[Path, typer.Argument(help="Picture or video.")],
+    media: Annotated[Path, typer.Argument(help="Picture, video or sound.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV to write.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="JSON summary to write.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="PNG of curves to write.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which observations speak for what.")
+    ] = False,
+    text: Annotated[str | None, typer.Option("--text", help="What is said, in words.")] = None,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="Steady the curves (One-Euro filter).")
+    ] = False,
     faces: Annotated[int, typer.Option(help="The most faces to follow, 1 to 20.")] = 4,
 ) -> None:
-    """Measure the faces of a picture or video: pose, gaze, the 52 blendshapes."""
+    """Read a face, a voice or words: action units, valence and arousal, emotions."""
     from demo.commands.recognize import run
 
-    run(media, output, json, faces)
+    run(media, output, json, plot, explain, text, smooth, faces)
 
 
 @app.command()
@@ -176,6 +184,18 @@ def train_fusion(
     from demo.commands.training_fusion import train_fusion_model
 
     train_fusion_model(config, data, output, resume)
+
+
+@train.command("closures")
+@user_errors
+def train_closures(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the map.")],
+) -> None:
+    """Fit the map that hears where lips meet, on speech that it synthesises."""
+    from demo.commands.training import fit_closure_map
+
+    fit_closure_map(config, output)
 
 
 @train.command("motion")
@@ -289,6 +309,28 @@ def bench_tracker(
     from demo.commands.bench import tracker
 
     tracker(clips, json)
+
+
+@bench.command("recognizer")
+@user_errors
+def bench_recognizer(
+    ferplus: Annotated[Path | None, typer.Option(help="FER+ as one npz: its test split.")] = None,
+    emotions: Annotated[
+        Path | None, typer.Option(help="Pictures or films in a folder for each emotion.")
+    ] = None,
+    aus: Annotated[
+        Path | None, typer.Option(help="Pictures named by what they show: AU6+AU12.jpg.")
+    ] = None,
+    clips: Annotated[Path | None, typer.Option(help="Films to read, and the speed of it.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of networks; the packaged ones without it.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+) -> None:
+    """Measure the recognizer on labelled pictures and on films."""
+    from demo.commands.bench import recognizer
+
+    recognizer(ferplus, emotions, aus, clips, weights, json)
 
 
 @app.command()

@@ -12,6 +12,7 @@ EXTRAS = {
     "gradio": "demo", "accelerate": "train", "torchmetrics": "eval", "lpips": "eval",
     "torchvision": "eval", "dlib": "eval", "piper": "tts", "ray": "ray", "c2pa": "c2pa",
     "xformers": "xformers", "face_alignment": "face-alignment", "anny": "build",
+    "pandas": "dataframe",
 }  # fmt: skip
 
 

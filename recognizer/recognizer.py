@@ -27,6 +27,8 @@ from recognizer.words import Reading, read_words
 RELIABILITY = Path(__file__).parent / "weights" / "reliability.json"
 #: Moods outlast frames: so many pictures a second are looked at.
 APPEARANCE_FPS = 12.5
+#: Hums, notes and noise have a confidence of 0.01 at most.
+LEAST_VOICE = 0.05
 #: Called as ``progress(stage, done, total)``; the total may be unknown.
 Progress = Callable[[str, int, "int | None"], None]
 
@@ -162,7 +164,7 @@ class Recognizer:
                 first = tracks.index(largest(tracks))
         opinions = [
             *([] if first is None else [Opinion.from_track(faces[first]).averaged()]),
-            *([] if voice is None else _averaged(voice.opinion())),
+            *([] if voice is None else _averaged(voice)),
             *([] if words is None else [words.opinion()]),
         ]
         if not opinions:
@@ -249,9 +251,10 @@ def _has_sound(media: str | os.PathLike) -> bool:
     return not is_image(media) and probe(media).has_audio
 
 
-def _averaged(voice: Opinion) -> list[Opinion]:
+def _averaged(voice: VoiceTrack) -> list[Opinion]:
     """A voice over the whole clip; none where there was nothing like speech."""
-    return [voice.averaged()] if (voice.reliability > 0).any() else []
+    heard = voice.confidence.max(initial=0.0) >= LEAST_VOICE
+    return [voice.opinion().averaged()] if heard else []
 
 
 def _of_voice(voice: VoiceTrack) -> AffectTrack:

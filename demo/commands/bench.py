@@ -134,3 +134,36 @@ def motion(
 
     with progress_bar() as hook:
         report(motion_benchmark(clips, fit, model, seed, last, hook), json)
+
+
+def recognizer(
+    ferplus: Path | None, emotions: Path | None, aus: Path | None, clips: Path | None,
+    weights: Path | None, json: Path | None,
+) -> None:  # fmt: skip
+    """See ``facewright bench recognizer --help``."""
+    if json:
+        writable(json, ".json")
+    folders = {"emotions": emotions, "action_units": aus, "clips": clips}
+    for folder in folders.values():
+        if folder and not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder")
+    if not any((ferplus, *folders.values())):
+        raise ValueError("nothing to measure: give --ferplus, --emotions, --aus or --clips")
+    from recognizer.bench import pictures
+    from recognizer.data.ferplus import FerPlus
+    from recognizer.recognizer import Recognizer
+
+    found = Recognizer.from_pretrained(weights)
+    measures = {
+        "emotions": pictures.emotion_folder_benchmark, "action_units": pictures.au_folder_benchmark,
+        "clips": pictures.film_benchmark,
+    }  # fmt: skip
+    figures = {}
+    if ferplus:
+        faces = FerPlus.load(ferplus).faces("test", "majority")
+        figures["ferplus"] = pictures.ferplus_benchmark(found, faces)
+    with progress_bar() as hook:
+        for name, folder in folders.items():
+            if folder:
+                figures[name] = measures[name](found, folder, hook)
+    report(figures, json)

@@ -14,7 +14,7 @@ from demo.errors import EXTRAS
 
 _CORE = (
     "torch", "diffusers", "numpy", "scipy", "numba", "mediapipe", "opencv-contrib-python",
-    "imageio-ffmpeg", "librosa",
+    "imageio-ffmpeg", "librosa", "scikit-learn", "vaderSentiment",
 )  # fmt: skip
 
 
@@ -31,6 +31,7 @@ def run() -> None:
     _line("face model", _face_model)
     _line("speech encoder", _speech_encoder)
     _line("motion model", _motion_model)
+    _line("recognizer", _recognizer)
     typer.echo("\nTools and devices")
     _line("ffmpeg", _ffmpeg)
     _line("GPU", _gpu)
@@ -76,6 +77,14 @@ def _motion_model() -> str:
 
     denoiser = MotionGenerator.from_pretrained().denoiser
     return f"{sum(p.numel() for p in denoiser.parameters()) / 1e6:.1f} M parameters"
+
+
+def _recognizer() -> str:
+    from recognizer.recognizer import Recognizer
+
+    found = Recognizer.from_pretrained()
+    sizes = (sum(p.numel() for p in n.parameters()) / 1e6 for n in (found.head, found.appearance))
+    return "motion {:.1f} M, appearance {:.1f} M parameters".format(*sizes)
 
 
 def _ffmpeg() -> str:

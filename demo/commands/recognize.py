@@ -1,10 +1,9 @@
-"""``facewright recognize``: what the faces of a picture or video do, frame by frame."""
+"""``facewright recognize``: what a picture, a video or a voice expresses, frame by frame."""
 
 from __future__ import annotations
 
-import csv
 import json as jsonlib
-import math
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,96 +11,123 @@ import typer
 
 from demo.checks import in_range, readable, writable
 from demo.progress import progress_bar
-from recognizer.facs import ARKIT_NAMES
-from recognizer.media import is_image, iter_frames, probe, read_image
-from recognizer.tracker import FaceTrack, FaceTracker, NoFaceError
-
-COLUMNS = (
-    "frame", "timestamp", "face_id", "success", "confidence", "pose_Rx", "pose_Ry", "pose_Rz",
-    "gaze_angle_x", "gaze_angle_y", *ARKIT_NAMES,
-)  # fmt: skip
+from recognizer.affect import AffectTrack
+from recognizer.affect_csv import write_csv
+from recognizer.facs import ARKIT_NAMES, AU_NAMES, EMOTIONS
+from recognizer.plots import save_plot
+from recognizer.recognizer import Judgement, Recognizer
 
 
-def run(media: Path, output: Path | None, json: Path | None, faces: int) -> None:
+def run(
+    media: Path, output: Path | None, json: Path | None, plot: Path | None, explain: bool,
+    text: str | None, smooth: bool, faces: int,
+) -> None:  # fmt: skip
     """See ``facewright recognize --help``."""
     in_range(faces, 1, 20, "--faces")
-    readable(media, "picture or video")
-    if output:
-        writable(output, ".csv")
-    if json:
-        writable(json, ".json")
-    with progress_bar() as hook, FaceTracker(faces) as tracker:
-        if is_image(media):
-            tracks = tracker.image(read_image(media))
-        else:
-            about = probe(media)
-            if not about.has_video:
-                raise ValueError(f"{media.name} is neither a picture nor a video")
-            total = round(about.duration * about.fps) or None
-
-            def counted():
-                for i, frame in enumerate(iter_frames(media), start=1):
-                    hook("tracking", i, total)
-                    yield frame
-
-            tracks = tracker.video(counted(), about.fps)
-    if not tracks:
-        raise NoFaceError(f"no face was found in {media.name}")
+    readable(media, "picture, video or sound")
+    for path, ending in ((output, ".csv"), (json, ".json"), (plot, ".png")):
+        if path:
+            writable(path, ending)
+    with progress_bar() as hook:
+        found = Recognizer.from_pretrained().judge(media, text, faces, hook)
+    tracks = found.tracks
+    if smooth:
+        tracks = [track.smoothed() for track in tracks]
     if output:
         write_csv(output, tracks)
     if json:
-        json.write_text(jsonlib.dumps(summary(media, tracks), indent=2) + "\n", encoding="utf-8")
-    for track in tracks:
+        json.write_text(jsonlib.dumps(summary(media, found), indent=2) + "\n", encoding="utf-8")
+    if plot:
+        save_plot(tracks[found.largest or 0], plot, media.name)
+    for track in found.faces:
         typer.echo(describe(track))
+    if found.voice is not None or found.words is not None:
+        typer.echo(describe_together(found))
+    if explain:
+        for track in tracks:
+            typer.echo("\n" + track.explain().text)
 
 
-def write_csv(path: Path, tracks: list[FaceTrack]) -> None:
-    """One row a frame and face, NaN where the face is not seen."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for frame in range(len(tracks[0].motion)):
-            for track in tracks:
-                writer.writerow(_row(track, frame))
-
-
-def _row(track: FaceTrack, frame: int) -> list:
-    motion = track.motion
-    values = [
-        *np.deg2rad(motion.pose[frame, :3]), *np.deg2rad(track.gaze[frame]),
-        *motion.blendshapes[frame],
-    ]  # fmt: skip
-    return [
-        frame, f"{frame / motion.fps:.4f}", track.face_id, int(track.success[frame]),
-        f"{track.confidence[frame]:.4f}", *("NaN" if math.isnan(v) else f"{v:.5f}" for v in values),
-    ]  # fmt: skip
-
-
-def summary(media: Path, tracks: list[FaceTrack]) -> dict:
-    """Means over the frames in which each face was seen."""
+def summary(media: Path, found: Judgement) -> dict:
+    """What was found, as means over time; JSON's types alone."""
+    tracks = found.tracks
     return {
         "file": media.name,
-        "fps": tracks[0].motion.fps,
-        "frames": len(tracks[0].motion),
-        "faces": [
-            {
-                "face_id": track.face_id,
-                "frames_seen": int(track.success.sum()),
-                "confidence": round(float(track.confidence[track.success].mean()), 4),
-                "blendshapes": {
-                    name: round(float(np.nanmean(track.motion[name])), 4) for name in ARKIT_NAMES
-                },
-            }
-            for track in tracks
-        ],
+        "fps": tracks[0].fps,
+        "frames": len(tracks[0]),
+        "faces": [_face(track) for track in found.faces],
+        "largest": found.largest,
+        "voice": None if found.voice is None else {
+            "confidence": _rounded(found.voice.confidence.mean()),
+            "arousal_by_cue": {k: _rounded(v) for k, v in found.voice.evidence.items()},
+        },
+        "words": None if found.words is None else {
+            "valence": _rounded(found.words.valence),
+            "arousal": _rounded(found.words.arousal),
+            "emotion": _named(EMOTIONS, found.words.emotion),
+            "confidence": _rounded(found.words.confidence),
+        },
+        "together": {
+            "valence": _rounded(found.fused.valence_arousal[0]),
+            "arousal": _rounded(found.fused.valence_arousal[1]),
+            "std": [_rounded(v) for v in np.sqrt(found.fused.variance)],
+            "emotion": _named(EMOTIONS, found.fused.emotion),
+            "weights": {k: [_rounded(v) for v in w] for k, w in found.fused.weights.items()},
+            "conflicts": [list(c.between) for c in found.fused.conflicts if c.found],
+        },
+    }  # fmt: skip
+
+
+def _face(track: AffectTrack) -> dict:
+    seen = track.success
+    mean = {name: getattr(track, name)[seen].mean(0) for name in ("aus", "emotion")}
+    place = track.valence_arousal[seen].mean(0)
+    return {
+        "face_id": track.face_id,
+        "frames_seen": int(seen.sum()),
+        "confidence": _rounded(track.confidence[seen].mean()),
+        "strongest": EMOTIONS[int(mean["emotion"].argmax())],
+        "emotion": _named(EMOTIONS, mean["emotion"]),
+        "valence": _rounded(place[0]),
+        "arousal": _rounded(place[1]),
+        "aus": _named(AU_NAMES, mean["aus"]),
+        "aus_max": _named(AU_NAMES, track.aus[seen].max(0)),
+        "blendshapes": _named(ARKIT_NAMES, track.motion.blendshapes[seen].mean(0)),
+        "micro_expressions": [asdict(event) for event in track.micro_expressions()],
     }
 
 
-def describe(track: FaceTrack) -> str:
-    """One line on a track: how often it was seen and what it does most."""
-    mean = np.nanmean(track.motion.blendshapes, axis=0)
-    top = np.argsort(-mean)[:4]
-    most = ", ".join(f"{ARKIT_NAMES[i]} {mean[i]:.2f}" for i in top if mean[i] > 0.05)
-    seen = int(track.success.sum())
-    times = f"{seen} of {len(track.motion)} frames"
-    return f"face {track.face_id}: seen in {times}; {most or 'neutral'}"
+def describe(track: AffectTrack) -> str:
+    """One line on a face: how often it was seen, what it feels and what it does most."""
+    seen = track.success
+    emotion = track.emotion[seen].mean(0)
+    first, second = np.argsort(-emotion)[:2]
+    valence, arousal = track.valence_arousal[seen].mean(0)
+    mean = track.aus[seen].mean(0)
+    units = [f"{AU_NAMES[i]} {mean[i]:.1f}" for i in np.argsort(-mean)[:4] if mean[i] >= 0.5]
+    return (
+        f"face {track.face_id}: seen in {int(seen.sum())} of {len(track)} frames; "
+        f"{EMOTIONS[first]} {emotion[first]:.2f}, {EMOTIONS[second]} {emotion[second]:.2f}; "
+        f"valence {valence:+.2f}, arousal {arousal:+.2f}; {', '.join(units) or 'no action unit'}"
+    )
+
+
+def describe_together(found: Judgement) -> str:
+    """One line on all modalities as one."""
+    emotion = found.fused.emotion
+    valence, arousal = found.fused.valence_arousal
+    names = ", ".join(found.fused.weights)
+    apart = [" and ".join(c.between) for c in found.fused.conflicts if c.found]
+    disagreement = f"; {'; '.join(apart)} disagree" if apart else ""
+    return (
+        f"together ({names}): {EMOTIONS[int(emotion.argmax())]} {emotion.max():.2f}; "
+        f"valence {valence:+.2f}, arousal {arousal:+.2f}{disagreement}"
+    )
+
+
+def _named(names: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
+    return {name: _rounded(value) for name, value in zip(names, values, strict=True)}
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)

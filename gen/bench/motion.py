@@ -125,9 +125,9 @@ def liveliness(tracks: Sequence[MotionTrack], real: Sequence[MotionTrack] = ()) 
 
     Returns:
         ``head_std`` (standard deviation of pitch, yaw, roll within a clip, degrees),
-        ``blinks_per_minute``, ``lips_closed`` (share of the frames), and, given real tracks, ``velocity_variance_ratio``: variance of the
-        frame-to-frame change of the lips relative to theirs (1 is as lively as real, towards 0
-        frozen).
+        ``blinks_per_minute``, ``lips_closed`` (share of the frames), and, given real tracks,
+        ``velocity_variance_ratio``: variance of the frame-to-frame change of the lips relative to
+        theirs (1 is as lively as real, towards 0 frozen).
     """
     gaps = np.concatenate([lip_opening(t) for t in tracks]) - lip_opening(MotionTrack.zeros(1))[0]
     report = {

@@ -16,8 +16,8 @@ name                shape               holds
 ``split``           ``[N]``             0 train, 1 valid, 2 test; people should be in one alone
 ==================  ==================  =======================================================
 
-One of the two labels may be left out. :func:`recognizer.models.fusion_output.opinion_features` makes
-features of what the recognizers say; embeddings of any other network will do.
+One of the two labels may be left out. What the recognizers say becomes features by
+:func:`recognizer.models.fusion_output.opinion_features`; embeddings of any other network will do.
 """
 
 from __future__ import annotations
