@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import recognizer as _recognizer  # noqa: F401 - says where compiled kernels are kept
+
 if TYPE_CHECKING:
     from gen.conditioning import Affect
     from gen.pipeline import TalkingHeadPipeline

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_dir
+
+# Beside the sources, compiled kernels would outlive an uninstalled package: pip does not know them,
+# and the folders that it leaves would hide an editable installation.
+os.environ.setdefault("NUMBA_CACHE_DIR", user_cache_dir("facewright"))
 
 if TYPE_CHECKING:
     from recognizer.affect import AffectTrack
