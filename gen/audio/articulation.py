@@ -20,7 +20,6 @@ from gen.audio.ridge import NeighbourRidge
 from gen.audio.whisper import WhisperEncoder
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "articulation"
-WEIGHTS_NAME = "model.safetensors"
 #: Rate at which the map was fitted, and at which it is applied.
 FPS = 25.0
 
@@ -60,32 +59,12 @@ class ArticulationEncoder:
             FileNotFoundError: there is none.
             ValueError: the file is not such a map.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        file = Path(path or PACKAGED) / WEIGHTS_NAME
-        if not file.is_file():
-            raise FileNotFoundError(f"there is no articulation map {file}")
-        try:
-            tensors = load_file(file)
-        except SafetensorError as error:
-            raise ValueError(f"{file} is not a safetensors file: {error}") from error
-        weights, rest = tensors.get("weights"), tensors.get("rest")
-        if weights is None or rest is None or weights.shape[2:] != rest.shape:
-            raise ValueError(f"{file} holds no articulation map")
-        ridge = NeighbourRidge(weights.astype(np.float32), rest.astype(np.float32))
+        ridge = NeighbourRidge.load(path or PACKAGED, "articulation map")
         return cls(WhisperEncoder.from_pretrained(), ridge, load_closures() if closures else None)
 
     def save_pretrained(self, path: str | os.PathLike) -> None:
         """Write the map; the base encoder has its own weights."""
-        from safetensors.numpy import save_file
-
-        Path(path).mkdir(parents=True, exist_ok=True)
-        tensors = {"weights": self.ridge.weights, "rest": self.ridge.rest}
-        save_file(
-            {name: tensor.astype(np.float32) for name, tensor in tensors.items()},
-            Path(path) / WEIGHTS_NAME,
-        )
+        self.ridge.save(path)
 
     def to(self, device) -> ArticulationEncoder:
         """Move the base encoder's network."""

@@ -12,7 +12,6 @@ from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX, sides
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "closures"
-WEIGHTS_NAME = "model.safetensors"
 #: Log-odds at which lips begin to close, and at which they are shut.
 _BEGIN, _SHUT = -1.0, 1.0
 #: What parts lips beside the jaw, and goes as they shut; how firmly they press then.
@@ -32,31 +31,10 @@ def load_closures(path: str | os.PathLike | None = None) -> NeighbourRidge:
         FileNotFoundError: there is none.
         ValueError: the file is not such a map.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    file = Path(path or PACKAGED) / WEIGHTS_NAME
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no map of closures {file}")
-    try:
-        tensors = load_file(file)
-    except SafetensorError as error:
-        raise ValueError(f"{file} is not a safetensors file: {error}") from error
-    weights, rest = tensors.get("weights"), tensors.get("rest")
-    if weights is None or rest is None or weights.shape[2:] != (1,) or rest.shape != (1,):
-        raise ValueError(f"{file} holds no map of closures")
-    return NeighbourRidge(weights.astype(np.float32), rest.astype(np.float32))
-
-
-def save_closures(ridge: NeighbourRidge, path: str | os.PathLike) -> None:
-    """Write a map for :func:`load_closures`."""
-    from safetensors.numpy import save_file
-
-    Path(path).mkdir(parents=True, exist_ok=True)
-    save_file(
-        {"weights": ridge.weights.astype(np.float32), "rest": ridge.rest.astype(np.float32)},
-        Path(path) / WEIGHTS_NAME,
-    )
+    ridge = NeighbourRidge.load(path or PACKAGED, "map of closures")
+    if ridge.rest.shape != (1,):
+        raise ValueError(f"{path}: a map of closures has one output, not {len(ridge.rest)}")
+    return ridge
 
 
 def close_lips(blendshapes: np.ndarray, log_odds: np.ndarray) -> np.ndarray:

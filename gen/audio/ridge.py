@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+WEIGHTS_NAME = "model.safetensors"
 
 _ROWS = 10_000  # frames whose neighbours are laid out at once
 
@@ -41,6 +45,44 @@ class NeighbourRidge:
         return NeighbourRidge(
             np.concatenate([self.weights, other.weights], axis=2),
             np.concatenate([self.rest, other.rest]),
+        )
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike, what: str) -> NeighbourRidge:
+        """Read what :meth:`save` wrote.
+
+        Args:
+            folder: of the map.
+            what: the map is called in messages.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: the file holds something else.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        file = Path(folder) / WEIGHTS_NAME
+        if not file.is_file():
+            raise FileNotFoundError(f"there is no {what} {file}")
+        try:
+            tensors = load_file(file)
+        except SafetensorError as error:
+            raise ValueError(f"{file} is not a safetensors file: {error}") from error
+        weights, rest = tensors.get("weights"), tensors.get("rest")
+        if weights is None or rest is None or weights.shape[2:] != rest.shape:
+            raise ValueError(f"{file} holds no {what}")
+        return cls(weights.astype(np.float32), rest.astype(np.float32))
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Write the map as safetensors into a folder, made if need be."""
+        from safetensors.numpy import save_file
+
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tensors = {"weights": self.weights, "rest": self.rest}
+        save_file(
+            {name: tensor.astype(np.float32) for name, tensor in tensors.items()},
+            Path(folder) / WEIGHTS_NAME,
         )
 
     @classmethod

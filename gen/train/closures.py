@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gen.audio.closures import save_closures
 from gen.audio.ridge import NeighbourRidge
 from gen.audio.whisper import WhisperEncoder
 from gen.data.augment import augment
@@ -92,7 +91,7 @@ def fit_closures(
             *((t.closed[t.said], judge(t.features)[t.said, 0]) for t in strangers), strict=True
         )
     )
-    save_closures(fit(texts, config), output)
+    fit(texts, config).save(output)
     closed = np.concatenate([text.closed[text.said] for text in texts])
     return {
         "auc": round(float(roc_auc_score(truth, odds)), 4),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from recognizer.affect import PRESENT
+from recognizer.affect import PRESENT, AffectTrack
 from recognizer.bench.affect_head import film_figures
 from recognizer.bench.appearance import emotion_figures
 from recognizer.data.faces import LabelledFaces
@@ -86,15 +86,8 @@ def emotion_folder_benchmark(
     ]
     if not files:
         raise ValueError(f"{folder} holds no pictures in folders called {', '.join(EMOTIONS)}")
-    emotion, label, lost = [], [], []
-    for path, truth, track in _read(recognizer, files, progress):
-        if track is None:
-            lost.append(path.name)
-            continue
-        emotion.append(track.emotion[track.success].mean(axis=0))
-        label.append(truth)
-    if not emotion:
-        raise ValueError(f"no face was found in any file of {folder}")
+    tracks, label, lost = _read(recognizer, files, progress)
+    emotion = [track.emotion[track.success].mean(axis=0) for track in tracks]
     logits = torch.from_numpy(np.log(np.maximum(emotion, 1e-9)))
     return {**emotion_figures(logits, np.eye(len(EMOTIONS))[label]), "no_face": lost}
 
@@ -120,16 +113,9 @@ def au_folder_benchmark(
             files.append((path, np.isin(np.arange(len(AU_NAMES)), units)))
     if not files:
         raise ValueError(f"{folder} holds no pictures with names like AU6+AU12.jpg")
-    shown, truth, lost = [], [], []
-    for path, units, track in _read(recognizer, files, progress):
-        if track is None:
-            lost.append(path.name)
-            continue
-        shown.append(track.aus[track.success].max(axis=0))
-        truth.append(units)
-    if not shown:
-        raise ValueError(f"no face was found in any file of {folder}")
-    intensities, present = np.stack(shown), np.stack(truth)
+    tracks, truth, lost = _read(recognizer, files, progress)
+    intensities = np.stack([track.aus[track.success].max(axis=0) for track in tracks])
+    present = np.stack(truth)
     units = {
         name: _detection(present[:, i], intensities[:, i])
         for i, name in enumerate(AU_NAMES)
@@ -177,16 +163,23 @@ def _media(folder: Path) -> list[Path]:
     return [p for p in sorted(folder.rglob("*")) if p.is_file() and (is_image(p) or is_video(p))]
 
 
-def _read(recognizer: Recognizer, files: list, progress: Progress | None) -> Iterator[tuple]:
-    """``(path, truth, track or None)`` of each file."""
+def _read(
+    recognizer: Recognizer, files: Sequence[tuple[Path, Any]], progress: Progress | None
+) -> tuple[list[AffectTrack], list[Any], list[str]]:
+    """Tracks and truths of the files that show a face, and the names of the others."""
+    tracks, truths, lost = [], [], []
     for number, (path, truth) in enumerate(files):
         if progress:
             progress("pictures", number, len(files))
         try:
-            track = recognizer(path)
+            tracks.append(recognizer(path))
         except NoFaceError:
-            track = None
-        yield path, truth, track
+            lost.append(path.name)
+        else:
+            truths.append(truth)
+    if not tracks:
+        raise ValueError(f"no face was found in any of {len(files)} files")
+    return tracks, truths, lost
 
 
 def _detection(truth: np.ndarray, intensity: np.ndarray) -> dict[str, float | int]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from gen.audio.closures import close_lips, load_closures, save_closures
+from gen.audio.closures import close_lips, load_closures
 from gen.audio.encoder import load_encoder
 from gen.audio.ridge import NeighbourRidge
 from gen.data.voices import Phone
@@ -96,8 +96,11 @@ def test_joined_maps_are_both():
 
 def test_a_map_is_kept(tmp_path):
     ridge = NeighbourRidge(np.ones((5, 3, 1), np.float32), np.ones(1, np.float32))
-    save_closures(ridge, tmp_path)
+    ridge.save(tmp_path)
     assert np.array_equal(load_closures(tmp_path).weights, ridge.weights)
+    NeighbourRidge(np.ones((5, 3, 2)), np.ones(2)).save(tmp_path)
+    with pytest.raises(ValueError, match="one output"):
+        load_closures(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="not a safetensors file"):
         load_closures(tmp_path)
