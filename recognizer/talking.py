@@ -13,7 +13,7 @@ _SPEECH = ("jaw", "mouthFunnel", "mouthPucker", "mouthClose", "mouthLowerDown", 
            "mouthRoll", "mouthShrug", "mouthStretch", "mouthPress")  # fmt: skip
 _COLUMNS = [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(_SPEECH)]
 #: Speed of the articulation (length of its vector, a second) of a mouth at rest and of one that
-#: talks for certain: seven films of talkers have 1.5 to 4, one of a silent smile 0.2.
+#: talks for certain; set while looking at films of talkers and of a silent smile.
 _QUIET, _BUSY = 0.5, 1.5
 #: Deviation of the window in seconds: pauses between words belong to the talk.
 _WINDOW = 0.5

@@ -11,8 +11,8 @@ from gen.renderers.skin import continue_skin
 from recognizer.face_model import IRIS, LOWER_LID, UPPER_LID
 from recognizer.facs import ARKIT_INDEX
 
-#: Radius of an eyeball in face widths (12 of 140 mm), and how far eyeLook = 1 turns it. Sideways
-#: that is what eight filmed people did for a score of 1, by regression; up and down it is more.
+#: Radius of an eyeball in face widths (12 of 140 mm), and how far eyeLook = 1 turns it:
+#: sideways about as far as filmed people's do, up and down farther.
 _BALL_RADIUS = 0.086
 _SIDEWAYS, _UPDOWN = np.sin(np.deg2rad(33)), np.sin(np.deg2rad(30))
 #: A gaze that has moved so far (in radii of the ball) leaves the lids' old shadows behind.
