@@ -12,7 +12,6 @@ from gen.audio.weights import load_whisper_weights, read_ct2_variables
 from gen.audio.whisper import WhisperEncoder, WhisperNetwork
 
 RATE = 16000
-RATE = 16000
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +106,8 @@ class TestWeights:
             loaded = load_whisper_weights(source)
             assert loaded.keys() == small_weights.keys()
             assert all(np.array_equal(loaded[n], w) for n, w in small_weights.items())
-        assert WhisperEncoder.from_pretrained(tmp_path).encode(np.zeros(RATE // 2, np.float32)).shape == (12, 384)
+        silence = np.zeros(RATE // 2, np.float32)
+        assert WhisperEncoder.from_pretrained(tmp_path).encode(silence).shape == (12, 384)
 
     def test_wrong_shapes_are_named(self, tmp_path, small_weights):
         wrong = hugging_face(small_weights)
