@@ -9,6 +9,8 @@ import numpy as np
 from gen.audio.ridge import NeighbourRidge
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX
+from recognizer.metrics.agreement import lagged_correlation
+from recognizer.metrics.sampling import bootstrap_interval
 from recognizer.motion import MotionTrack
 
 Features = np.ndarray
@@ -28,46 +30,6 @@ def lip_opening(motion: MotionTrack | np.ndarray) -> np.ndarray:
     if isinstance(motion, MotionTrack):
         return FaceModel.load().lip_opening(motion.blendshapes)
     return np.asarray(motion, dtype=np.float64)
-
-
-def lagged_correlation(
-    made: np.ndarray, real: np.ndarray, max_lag: int
-) -> tuple[float | None, float | None, int | None]:
-    """Pearson's r at lag 0, the largest r within ``max_lag`` frames, and its lag.
-
-    A positive lag means that ``made`` comes late. ``None`` where a series is constant: it has no
-    correlation. Frames that are not finite are left out.
-
-    Raises:
-        ValueError: the series differ in length.
-    """
-    made, real = np.asarray(made, float), np.asarray(real, float)
-    if made.shape != real.shape or made.ndim != 1:
-        raise ValueError(f"series of shapes {made.shape} and {real.shape} cannot be correlated")
-    by_lag: dict[int, float] = {}
-    for lag in range(-max_lag, max_lag + 1):
-        a = made[max(lag, 0) : len(made) + min(lag, 0)]
-        b = real[max(-lag, 0) : len(real) + min(-lag, 0)]
-        good = np.isfinite(a) & np.isfinite(b)
-        a, b = a[good], b[good]
-        if len(a) > 2 and np.ptp(a) > 1e-9 and np.ptp(b) > 1e-9:
-            by_lag[lag] = float(np.corrcoef(a, b)[0, 1])
-    if 0 not in by_lag:
-        return None, None, None
-    best = max(by_lag, key=by_lag.__getitem__)
-    return by_lag[0], by_lag[best], best
-
-
-def bootstrap_interval(
-    values: Sequence[float], seed: int = 0, draws: int = 2000
-) -> tuple[float, float] | None:
-    """95 % interval of the mean over clips; ``None`` for fewer than two."""
-    if len(values) < 2:
-        return None
-    values = np.asarray(values, float)
-    picks = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
-    low, high = np.quantile(values[picks].mean(1), (0.025, 0.975))
-    return float(low), float(high)
 
 
 def lip_sync_benchmark(

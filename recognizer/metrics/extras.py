@@ -42,6 +42,16 @@ def torchvision() -> ModuleType:
     return optional("torchvision")
 
 
+def torchmetrics() -> ModuleType:
+    """``torchmetrics``, which imports torchvision where that is installed.
+
+    Raises:
+        UnavailableError: it is not installed.
+    """
+    _cure_torchvision()
+    return optional("torchmetrics")
+
+
 def torchmetrics_image() -> ModuleType:
     """``torchmetrics.functional.image``, which imports torchvision where that is installed.
 
