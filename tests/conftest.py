@@ -1,5 +1,6 @@
 """What several tests share. The expensive things are made once a session."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,24 @@ def coefficients(**values: float) -> np.ndarray:
 @pytest.fixture(scope="session", name="coefficients")
 def _coefficients():
     return coefficients
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """``with interrupted(after=7): train(...)``: someone presses Ctrl-C after that many steps."""
+    from recognizer.train.loop import TrainingLoop
+
+    advance = TrainingLoop.advance
+
+    @contextmanager
+    def until(after: int):
+        def cut(loop):
+            if loop.step == after:
+                raise KeyboardInterrupt
+            advance(loop)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(TrainingLoop, "advance", cut)
+            yield
+
+    return until

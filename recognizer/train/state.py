@@ -19,8 +19,12 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     progress: Mapping[str, float],
 ) -> None:
-    """Write modules, the optimiser's moments and a few numbers; the file is replaced as a whole."""
+    """Write modules, the optimiser's moments, torch's random state and a few numbers; the file is
+    replaced as a whole."""
     tensors = {f"{m}.{k}": v for m, module in modules.items() for k, v in _items(module)}
+    tensors["rng.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["rng.cuda"] = torch.cuda.get_rng_state()
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items() if v is not None}
     partial = path.with_suffix(".partial")
@@ -32,7 +36,8 @@ def save_state(
 def load_state(
     path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer
 ) -> dict[str, float]:
-    """Read what :func:`save_state` wrote into the same modules and optimiser.
+    """Read what :func:`save_state` wrote into the same modules and optimiser; torch's generators
+    go on where they were (a file without their state leaves them alone).
 
     Returns:
         The numbers.
@@ -40,7 +45,7 @@ def load_state(
     Raises:
         ValueError: it is no such file, or one of another model.
     """
-    parts: dict[str, dict[str, Tensor]] = {name: {} for name in (*modules, "optimizer")}
+    parts: dict[str, dict[str, Tensor]] = {name: {} for name in (*modules, "optimizer", "rng")}
     try:
         with safe_open(path, framework="pt") as file:
             progress = json.loads(file.metadata()["progress"])
@@ -58,6 +63,10 @@ def load_state(
         state.setdefault(int(index), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+    if "cpu" in parts["rng"]:
+        torch.set_rng_state(parts["rng"]["cpu"])
+    if "cuda" in parts["rng"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state(parts["rng"]["cuda"])
     return progress
 
 
