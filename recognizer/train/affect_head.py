@@ -10,10 +10,7 @@ judged validation faces in the end.
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,14 +26,16 @@ from recognizer.data.motion_samples import MotionSamples, concatenate
 from recognizer.facs import ARKIT_NAMES
 from recognizer.models.affect_head import AffectHead, AffectHeadOutput
 from recognizer.train.judged_faces import StillFaces, TalkingFaces
+from recognizer.train.loop import LoopOptions, TrainingLoop
 from recognizer.train.motion_windows import MotionWindows, WindowBatch
 from recognizer.train.objectives import fit_temperature, repeat_factors
-from recognizer.train.state import average_into, load_state, save_state
+from recognizer.train.schedule import one_cycle
 
 
 @dataclass
-class AffectHeadTraining:
-    """A training run; a YAML file has these keys.
+class AffectHeadTraining(LoopOptions):
+    """A training run; a YAML file has these keys, and those of
+    :class:`recognizer.train.loop.LoopOptions`.
 
     Attributes:
         reads: what :func:`recognizer.train.affect.train_affect` tells such a file by.
@@ -54,11 +53,8 @@ class AffectHeadTraining:
         repeat_below: an emotion with a smaller share of the judged faces is drawn more often, by
             the root of the ratio.
         learning_rate: the highest, reached after the share ``warmup`` of the run; to zero after.
-        weight_decay, clip_norm: of AdamW.
-        ema: decay of the averaged weights, the ones that are kept.
-        log_every, valid_every: steps.
-        save_minutes: between states to resume from.
-        seed: of everything drawn.
+        weight_decay: of AdamW.
+        valid_every: steps.
     """
 
     reads: str = "motion"
@@ -76,12 +72,7 @@ class AffectHeadTraining:
     learning_rate: float = 2e-3
     warmup: float = 0.1
     weight_decay: float = 1e-2
-    clip_norm: float = 1.0
-    ema: float = 0.998
-    log_every: int = 100
     valid_every: int = 1000
-    save_minutes: float = 3.0
-    seed: int = 0
 
 
 def train(
@@ -92,41 +83,36 @@ def train(
 ) -> Path:
     """Train an affect head.
 
-    Writes ``out_dir/log.jsonl`` (losses, and figures on the validation faces),
-    ``out_dir/state.safetensors`` (to resume from) and ``out_dir/model`` (averaged weights, for
-    ``AffectHead.from_pretrained``).
+    Writes ``out_dir/model`` (averaged weights, for ``AffectHead.from_pretrained``) beside what
+    :class:`recognizer.train.loop.TrainingLoop` does.
 
     Args:
         config: the run, or its YAML file.
         out_dir: made if it is not there.
         data: files of :class:`recognizer.data.motion_samples.MotionSamples`.
-        resume: go on from ``out_dir/state.safetensors`` if it is there.
+        resume: go on from where the last run in ``out_dir`` was saved.
 
     Returns:
         ``out_dir/model``.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a file or the configuration makes no sense.
+        ValueError: a file or the configuration makes no sense, or the loss is no number any more.
     """
     if not isinstance(config, AffectHeadTraining):
         config = read_config(AffectHeadTraining, config)
     samples = concatenate([MotionSamples.load(path) for path in data])
     torch.manual_seed(config.seed)
-    trainer = _Trainer(config, samples, Path(out_dir))
-    if resume and trainer.state_path.is_file():
-        trainer.load_state()
-    trainer.run()
-    return trainer.finish()
+    recipe = _Recipe(config, samples, Path(out_dir))
+    recipe.loop.run(resume)
+    return recipe.finish()
 
 
-class _Trainer:
-    """The loop: one optimiser step after the other, averaged, logged, saved."""
+class _Recipe:
+    """What the head sees, what its answers cost, and what it is measured by."""
 
     def __init__(self, config: AffectHeadTraining, samples: MotionSamples, out_dir: Path) -> None:
-        self.config, self.out_dir = config, out_dir
-        self.state_path = out_dir / "state.safetensors"
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.config = config
         train, self.kept = samples.of("train"), samples.of("valid")
         self.windows = MotionWindows(train, **config.windows)
         factors = repeat_factors(train.emotion, config.repeat_below)
@@ -134,70 +120,40 @@ class _Trainer:
         self.talking = TalkingFaces(self.faces, train)
         if not len(self.windows) and not len(self.faces):
             raise ValueError("the data has no training faces")
-        self.net = AffectHead(**config.model)
+        net = AffectHead(**config.model)
         coefficients = torch.from_numpy(train.motion[:, : len(ARKIT_NAMES)])
         deviation, mean = torch.std_mean(coefficients, 0)
-        self.net.mean.copy_(mean)
+        net.mean.copy_(mean)
         # A coefficient that hardly moves is mostly noise: it is not blown up.
-        self.net.scale.copy_(deviation.clamp_min(0.05))
-        self.net.to(self.device)
-        self.average = AffectHead.from_config(self.net.config)
-        self.average.load_state_dict(self.net.state_dict())
-        self.average.to(self.device).eval().requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        net.scale.copy_(deviation.clamp_min(0.05))
+        optimizer = torch.optim.AdamW(
+            net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self.step, self.elapsed = 0, 0.0
+        self.loop = TrainingLoop(
+            config,
+            out_dir,
+            net,
+            optimizer,
+            steps=config.steps,
+            eval_every=config.valid_every,
+            schedule=one_cycle(config.warmup),
+            losses=self.losses,
+            evaluate=self.evaluate,
+        )
 
-    def run(self) -> None:
-        """Train until the steps are done."""
-        config = self.config
-        self.out_dir.mkdir(parents=True, exist_ok=True)
-        sums: dict[str, list[float]] = {}
-        mark, began, saved = time.monotonic(), self.elapsed, time.monotonic()
-        while self.step < config.steps:
-            for group in self.optimizer.param_groups:
-                group["lr"] = config.learning_rate * self._rate(self.step / config.steps)
-            for name, value in self._train_step().items():
-                sums.setdefault(name, []).append(value)
-            self.step += 1
-            self.elapsed = began + time.monotonic() - mark
-            last = self.step == config.steps
-            if self.step % config.log_every == 0 or last:
-                means = {name: round(float(np.mean(values)), 5) for name, values in sums.items()}
-                sums.clear()
-                self._log(lr=round(self.optimizer.param_groups[0]["lr"], 6), **means)
-            if self.step % config.valid_every == 0 or last:
-                self._log(valid=self._evaluate())
-            if time.monotonic() - saved > 60 * config.save_minutes or last:
-                self.save_state()
-                saved = time.monotonic()
-
-    def _rate(self, progress: float) -> float:
-        """One cycle: a line up, half a cosine down."""
-        warmup = self.config.warmup
-        if progress < warmup:
-            return max(0.01, progress / warmup)
-        return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
-
-    def _train_step(self) -> dict[str, float]:
-        """One step; all that is random in it follows from seed and step."""
-        config, weights = self.config, self.config.loss
-        rng = np.random.default_rng([config.seed, self.step])
+    def losses(self) -> dict[str, Tensor]:
+        """The weighted sum over all sources, and each of its terms."""
+        config, loop = self.config, self.loop
+        rng = loop.rng()
         torch.manual_seed(int(rng.integers(2**62)))
-        self.net.train()
-        loss, values = torch.zeros((), device=self.device), {}
+        loss, terms = torch.zeros((), device=loop.device), {}
         for source, batch in self._batches(rng):
-            for name, value in head_losses(self._read(self.net, batch), batch, config.beta).items():
-                weight = weights.get(name, 1.0) * weights.get(f"{source}_{name}", 1.0)
+            output = loop.net(batch.motion.to(loop.device), batch.rest.to(loop.device))
+            for name, value in head_losses(output, batch, config.beta).items():
+                weight = config.loss.get(name, 1.0) * config.loss.get(f"{source}_{name}", 1.0)
                 loss = loss + weight * value
-                values[f"{source}_{name}"] = float(value.detach())
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), config.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        average_into(self.average, self.net, self.step, config.ema)
-        return {"loss": float(loss.detach()), **values, "grad_norm": float(norm)}
+                terms[f"{source}_{name}"] = value
+        return {"loss": loss, **terms}
 
     def _batches(self, rng: np.random.Generator):
         config = self.config
@@ -208,52 +164,29 @@ class _Trainer:
         if len(self.talking):
             yield "talking", self.talking.draw(rng, config.talk_batch, config.frames)
 
-    def _read(self, net: AffectHead, batch: WindowBatch) -> AffectHeadOutput:
-        return net(batch.motion.to(self.device), batch.rest.to(self.device))
-
-    def _evaluate(self) -> dict[str, Any]:
+    def evaluate(self) -> dict[str, Any]:
         """Figures of the averaged head on validation faces."""
         report: dict[str, Any] = {}
-        head = self.average
+        head = self.loop.average
         if len(MotionWindows(self.kept)):
             figures = rendered_figures(head, self.kept, count=256)
             report |= {name: figures[name]["mean_icc"] for name in ("rest_known", "rest_unknown")}
         if figures := judged_figures(head, self.kept):
             report |= {k: figures[k] for k in ("accuracy", "macro_f1", "cross_entropy")}
-        return report
-
-    def _log(self, **values: Any) -> None:
-        row = {"step": self.step, "minutes": round(self.elapsed / 60, 2), **values}
-        with open(self.out_dir / "log.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        return {"valid": report}
 
     def finish(self) -> Path:
         """Fit the temperature on the judged validation faces and write the averaged head."""
+        head, folder = self.loop.average.cpu(), self.loop.out_dir / "model"
         alone = np.bincount(self.kept.take)[self.kept.take] == 1
         judged = self.kept[alone & np.isfinite(self.kept.emotion[:, 0])]
         if len(judged):
             with torch.no_grad():
-                logits = self.average(torch.from_numpy(judged.motion)[:, None].to(self.device))
-            temperature = fit_temperature(logits.logits[:, 0].cpu(), judged.emotion)
-            self.average.temperature.fill_(temperature)
-        self.average.cpu().save_pretrained(self.out_dir / "model")
-        return self.out_dir / "model"
-
-    def save_state(self) -> None:
-        """Write all that resuming needs."""
-        progress = {"step": self.step, "elapsed": self.elapsed}
-        modules = {"model": self.net, "average": self.average}
-        save_state(self.state_path, modules, self.optimizer, progress)
-
-    def load_state(self) -> None:
-        """Read what :meth:`save_state` wrote.
-
-        Raises:
-            ValueError: it belongs to another model.
-        """
-        modules = {"model": self.net, "average": self.average}
-        progress = load_state(self.state_path, modules, self.optimizer)
-        self.step, self.elapsed = int(progress["step"]), progress["elapsed"]
+                logits = head(torch.from_numpy(judged.motion)[:, None]).logits[:, 0]
+            head.temperature.fill_(fit_temperature(logits, judged.emotion))
+        if self.loop.is_main:
+            head.save_pretrained(folder)
+        return folder
 
 
 def head_losses(

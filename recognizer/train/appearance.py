@@ -19,10 +19,7 @@ The recipe is for a small set (FER+: 28,000 faces) and a small budget (two CPU c
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,19 +28,22 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from recognizer.bench.appearance import emotion_figures, measured_benchmark
 from recognizer.config import read_config
 from recognizer.data.faces import LABELS, LabelledFaces, concatenate, load_faces
 from recognizer.models.appearance import AppearanceNet
 from recognizer.train.augment import FaceAugment, mixup
+from recognizer.train.loop import LoopOptions, TrainingLoop, processes
 from recognizer.train.objectives import fit_temperature, head_losses, repeat_factors
-from recognizer.train.state import average_into, load_state, save_state
+from recognizer.train.schedule import one_cycle
 
 
 @dataclass
-class AppearanceTraining:
-    """A training run; a YAML file has these keys.
+class AppearanceTraining(LoopOptions):
+    """A training run; a YAML file has these keys, and those of
+    :class:`recognizer.train.loop.LoopOptions`.
 
     Attributes:
         model: arguments of :class:`recognizer.models.appearance.AppearanceNet`.
@@ -51,21 +51,16 @@ class AppearanceTraining:
         loss: weight of each head.
         least_votes: share of votes for the eight emotions that a FER+ training face needs.
         epochs: over the training faces.
-        max_minutes: the run ends by then, learning rate and all, even if ``epochs`` are not done.
         stages: triples of a share of the run, and from then on the side of the pictures and the
             strength of augmentation and mixup, 0 to 1.
         batch_size: faces a step and process.
         learning_rate: the highest, reached after the share ``warmup`` of the run; to zero after.
-        momentum, weight_decay, clip_norm: of SGD.
+        momentum, weight_decay: of SGD.
         mixup: both parameters of the Beta distribution that weights are drawn from; 0 for none.
         mixup_share: of the batches, at full strength.
         repeat_below: an emotion with a smaller share of the faces than this is shown more often, by
             the root of the ratio.
-        ema: decay of the averaged weights, the ones that are kept.
         compile: run through ``torch.compile``.
-        log_every: steps.
-        save_minutes: between states to resume from.
-        seed: of everything drawn.
     """
 
     model: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +68,6 @@ class AppearanceTraining:
     loss: dict[str, float] = field(default_factory=dict)
     least_votes: float = 0.5
     epochs: float = 60
-    max_minutes: float | None = None
     stages: list[tuple[float, int, float]] = field(default_factory=lambda: [(0.0, 48, 1.0)])
     batch_size: int = 64
     learning_rate: float = 0.05
@@ -81,14 +75,11 @@ class AppearanceTraining:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     clip_norm: float = 5.0
+    ema: float = 0.999
     mixup: float = 0.2
     mixup_share: float = 0.5
     repeat_below: float = 0.02
-    ema: float = 0.999
     compile: bool = False
-    log_every: int = 100
-    save_minutes: float = 3.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the stages.
@@ -111,22 +102,22 @@ def train(
 ) -> Path:
     """Train an appearance network.
 
-    Writes ``out_dir/log.jsonl`` (losses; figures on the validation faces after every epoch, at the
-    size of the pictures then), ``out_dir/state.safetensors`` (to resume from) and ``out_dir/model``
-    (averaged weights, for ``AppearanceNet.from_pretrained``).
+    Writes ``out_dir/model`` (averaged weights, for ``AppearanceNet.from_pretrained``) beside what
+    :class:`recognizer.train.loop.TrainingLoop` does; figures on the validation faces, after every
+    epoch, are at the size of the pictures then.
 
     Args:
         config: the run, or its YAML file.
         out_dir: made if it is not there.
         data: files for :func:`recognizer.data.faces.load_faces`.
-        resume: go on from ``out_dir/state.safetensors`` if it is there.
+        resume: go on from where the last run in ``out_dir`` was saved.
 
     Returns:
         ``out_dir/model``.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a file or the configuration makes no sense.
+        ValueError: a file or the configuration makes no sense, or the loss is no number any more.
     """
     if not isinstance(config, AppearanceTraining):
         config = read_config(AppearanceTraining, config)
@@ -135,25 +126,26 @@ def train(
     if len(faces) < config.batch_size:
         raise ValueError(f"{len(faces)} training faces do not fill a batch of {config.batch_size}")
     torch.manual_seed(config.seed)
-    trainer = _Trainer(config, AppearanceNet(**config.model), Path(out_dir))
-    if resume and trainer.state_path.is_file():
-        trainer.load_state()
-    trainer.run(faces, kept)
-    return trainer.finish(kept)
+    recipe = _Recipe(config, faces, kept, Path(out_dir))
+    recipe.loop.run(resume)
+    return recipe.finish()
 
 
-class _Trainer:
-    """The loop: one optimiser step after the other, averaged, logged, saved."""
+class _Recipe:
+    """Which faces are shown and how, what answers cost, and what is measured."""
 
-    def __init__(self, config: AppearanceTraining, net: AppearanceNet, out_dir: Path) -> None:
-        from accelerate import Accelerator
-
-        self.config = config
-        self.accelerator = Accelerator()
+    def __init__(
+        self,
+        config: AppearanceTraining,
+        faces: LabelledFaces,
+        kept: LabelledFaces,
+        out_dir: Path,
+    ) -> None:
+        self.config, self.faces, self.kept = config, faces, kept
+        self.model_path = out_dir / "model"
         self.augment = FaceAugment(**config.augment)
-        self.average = AppearanceNet.from_config(net.config)
-        self.average.load_state_dict(net.state_dict())
-        self.average.to(self.accelerator.device).eval().requires_grad_(False)
+        self.repeats = repeat_factors(faces.emotion, config.repeat_below)
+        net = AppearanceNet(**config.model).to(memory_format=torch.channels_last)
         matrices = [p for p in net.parameters() if p.ndim > 1]
         vectors = [p for p in net.parameters() if p.ndim <= 1]
         optimizer = torch.optim.SGD(
@@ -165,162 +157,105 @@ class _Trainer:
             momentum=config.momentum,
             nesterov=True,
         )
-        net.to(memory_format=torch.channels_last)
-        self.model, self.optimizer = self.accelerator.prepare(net, optimizer)
-        self.net: AppearanceNet = self.accelerator.unwrap_model(self.model)
-        if config.compile:
-            self.model = torch.compile(self.model)
-        self.step, self.elapsed = 0, 0.0
-        self.out_dir = out_dir
-        self.state_path = out_dir / "state.safetensors"
-
-    def run(self, faces: LabelledFaces, kept: LabelledFaces) -> None:
-        """Train until the epochs or the minutes are used up."""
-        config = self.config
-        self.out_dir.mkdir(parents=True, exist_ok=True)
-        repeats = repeat_factors(faces.emotion, config.repeat_below)
-        batch = config.batch_size * self.accelerator.num_processes
-        self.epoch_steps = max(1, int(repeats.sum() / batch))
-        sums: dict[str, list[float]] = {}
-        mark, began, saved = time.monotonic(), self.elapsed, time.monotonic()
-        order, order_epoch = np.zeros(0, int), -1
-        while (progress := self._progress()) < 1:
-            epoch, position = divmod(self.step, self.epoch_steps)
-            if epoch != order_epoch:
-                order, order_epoch = self._order(repeats, epoch), epoch
-            start = position * batch + self.accelerator.process_index * config.batch_size
-            rows = order[start : start + config.batch_size]
-            for group in self.optimizer.param_groups:
-                group["lr"] = config.learning_rate * self._rate(progress)
-            for name, value in self._train_step(faces[rows], rows, epoch, progress).items():
-                sums.setdefault(name, []).append(value)
-            self.step += 1
-            self.elapsed = began + time.monotonic() - mark
-            last = self._progress() >= 1
-            if self.step % config.log_every == 0 or last:
-                means = {name: round(float(np.mean(values)), 5) for name, values in sums.items()}
-                sums.clear()
-                self._log(lr=round(self.optimizer.param_groups[0]["lr"], 6), **means)
-            if (self.step % self.epoch_steps == 0 or last) and len(kept):
-                self._log(epoch=epoch + 1, valid=self._evaluate(kept, self._stage(progress)[0]))
-            if time.monotonic() - saved > 60 * config.save_minutes or last:
-                self.elapsed = began + time.monotonic() - mark
-                self.save_state()
-                saved = time.monotonic()
-
-    def _progress(self) -> float:
-        done = self.step / (self.config.epochs * self.epoch_steps)
-        if self.config.max_minutes:
-            done = max(done, self.elapsed / 60 / self.config.max_minutes)
-        return done
-
-    def _rate(self, progress: float) -> float:
-        """One cycle: a line up, half a cosine down."""
-        warmup = self.config.warmup
-        if progress < warmup:
-            return max(0.01, progress / warmup)
-        return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
-
-    def _stage(self, progress: float) -> tuple[int, float]:
-        """Side of the pictures, strength of the augmentation."""
-        return [tuple(rest) for share, *rest in self.config.stages if share <= progress][-1]
-
-    def _order(self, repeats: np.ndarray, epoch: int) -> np.ndarray:
-        """Indices of an epoch's faces; a factor of 1.4 is one showing, or two in 40 % of epochs."""
-        rng = np.random.default_rng([self.config.seed, epoch])
-        times = np.floor(repeats + rng.random(len(repeats))).astype(int)
-        order = rng.permutation(np.repeat(np.arange(len(repeats)), times))
-        size = self.epoch_steps * self.config.batch_size * self.accelerator.num_processes
-        return np.resize(order, size)
-
-    def _train_step(
-        self, faces: LabelledFaces, rows: np.ndarray, epoch: int, progress: float
-    ) -> dict[str, float]:
-        """One step; all that is random in it follows from seed, step and process."""
-        config, device = self.config, self.accelerator.device
-        rng = np.random.default_rng(
-            [config.seed, 1 + self.step, self.accelerator.process_index, len(rows)]
+        self.batch = config.batch_size * processes()
+        self.epoch_steps = max(1, int(self.repeats.sum() / self.batch))
+        self.loop = TrainingLoop(
+            config,
+            out_dir,
+            net,
+            optimizer,
+            steps=config.epochs * self.epoch_steps,
+            eval_every=self.epoch_steps,
+            schedule=one_cycle(config.warmup),
+            losses=self.losses,
+            evaluate=self.evaluate,
+            save_model=self.save_model,
         )
+        self.network = torch.compile(self.loop.net) if config.compile else self.loop.net
+        self.order, self.epoch, self.pixels = np.zeros(0, int), -1, 0
+
+    def losses(self) -> dict[str, Tensor]:
+        """The weighted sum over the heads, and the loss of each."""
+        config, device = self.config, self.loop.device
+        rows = self._rows()
+        rng = np.random.default_rng([config.seed, 1 + self.loop.step, self.loop.process, len(rows)])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        faces = self.faces[rows]
         images = torch.from_numpy(faces.images)
         # A face's side in the first epoch is drawn once; from then on it alternates.
-        mirrored = torch.from_numpy((_first_side(rows, config.seed) + epoch) % 2 == 1)
+        mirrored = torch.from_numpy((_first_side(rows, config.seed) + self.epoch) % 2 == 1)
         images[mirrored] = images[mirrored].flip(-1)
         crops = images[:, None].to(device).float() / 255
-        pixels, strength = self._stage(progress)
-        crops = self.augment.scaled(strength)(crops, pixels, generator)
+        self.pixels, strength = self._stage()
+        crops = self.augment.scaled(strength)(crops, self.pixels, generator)
         labels = {
             name: torch.from_numpy(getattr(faces, name)).to(device)
             for name in LABELS
-            if name in self.net.readouts
+            if name in self.loop.net.readouts
         }
         if config.mixup and rng.random() < config.mixup_share * strength:
             crops, labels = mixup(crops, labels, float(rng.beta(config.mixup, config.mixup)))
         # Dropout draws from the global generator.
         torch.manual_seed(int(rng.integers(2**62)))
-        self.model.train()
-        output = self.model(crops.contiguous(memory_format=torch.channels_last))
+        output = self.network(crops.contiguous(memory_format=torch.channels_last))
         losses = head_losses(output, labels)
         if not losses:
             raise ValueError("none of the training faces has a label for any of the heads")
         loss = sum(config.loss.get(name, 1.0) * value for name, value in losses.items())
-        self.accelerator.backward(loss)
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), config.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        average_into(self.average, self.net, self.step, config.ema)
-        values = {"loss": loss, **losses, "grad_norm": norm}
-        return {name: float(value.detach()) for name, value in values.items()}
+        return {"loss": loss, **losses}
 
-    def _evaluate(self, kept: LabelledFaces, pixels: int) -> dict[str, Any]:
-        """Figures of the averaged network on faces scaled to ``pixels``."""
+    def _rows(self) -> np.ndarray:
+        """This step's faces."""
+        epoch, position = divmod(self.loop.step, self.epoch_steps)
+        if epoch != self.epoch:
+            self.order, self.epoch = self._order(epoch), epoch
+        start = position * self.batch + self.loop.process * self.config.batch_size
+        return self.order[start : start + self.config.batch_size]
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """Indices of an epoch's faces; a factor of 1.4 is one showing, or two in 40 % of epochs."""
+        rng = np.random.default_rng([self.config.seed, epoch])
+        times = np.floor(self.repeats + rng.random(len(self.repeats))).astype(int)
+        order = rng.permutation(np.repeat(np.arange(len(times)), times))
+        return np.resize(order, self.epoch_steps * self.batch)
+
+    def _stage(self) -> tuple[int, float]:
+        """Side of the pictures, strength of the augmentation."""
+        done = self.loop.progress
+        return [tuple(rest) for share, *rest in self.config.stages if share <= done][-1]
+
+    def evaluate(self) -> dict[str, Any]:
+        """Figures of the averaged network on the validation faces, as large as the last batch."""
+        kept, pixels, average = self.kept, self.pixels, self.loop.average
+        if not len(kept):
+            return {}
         images = np.stack(
             [cv2.resize(x, (pixels, pixels), interpolation=cv2.INTER_AREA) for x in kept.images]
         )
         report: dict[str, Any] = {"pixels": pixels}
         named = kept.labelled("emotion")
-        if "emotion" in self.average.readouts and named.any():
-            logits = self.average.logits(torch.from_numpy(images[named]), mirror=False)
+        if "emotion" in average.readouts and named.any():
+            logits = average.logits(torch.from_numpy(images[named]), mirror=False)
             figures = emotion_figures(logits, kept.emotion[named])
             report |= {k: figures[k] for k in ("accuracy", "macro_f1", "cross_entropy")}
         scaled = LabelledFaces(images, *(getattr(kept, name) for name in LABELS))
-        for name, figures in measured_benchmark(self.average, scaled).items():
+        for name, figures in measured_benchmark(average, scaled).items():
             report[f"{name}_icc"] = figures["mean_icc"]
-        return report
+        return {"epoch": self.epoch + 1, "valid": report}
 
-    def _log(self, **values: Any) -> None:
-        if self.accelerator.is_main_process:
-            row = {"step": self.step, "minutes": round(self.elapsed / 60, 2), **values}
-            with open(self.out_dir / "log.jsonl", "a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+    def save_model(self) -> None:
+        """Write the averaged network."""
+        self.loop.average.save_pretrained(self.model_path)
 
-    def finish(self, kept: LabelledFaces) -> Path:
+    def finish(self) -> Path:
         """Fit the temperature on the validation faces and write the averaged network."""
-        kept = kept[kept.labelled("emotion")]
-        if len(kept) and "emotion" in self.average.readouts:
-            logits = self.average.logits(torch.from_numpy(kept.images))
-            self.average.temperature.fill_(fit_temperature(logits, kept.emotion))
-        if self.accelerator.is_main_process:
-            self.average.save_pretrained(self.out_dir / "model")
-        return self.out_dir / "model"
-
-    def save_state(self) -> None:
-        """Write the averaged network and all that resuming needs."""
-        if self.accelerator.is_main_process:
-            self.average.save_pretrained(self.out_dir / "model")
-            progress = {"step": self.step, "elapsed": self.elapsed}
-            modules = {"model": self.net, "average": self.average}
-            save_state(self.state_path, modules, self.optimizer, progress)
-
-    def load_state(self) -> None:
-        """Read what :meth:`save_state` wrote.
-
-        Raises:
-            ValueError: it belongs to another model.
-        """
-        modules = {"model": self.net, "average": self.average}
-        progress = load_state(self.state_path, modules, self.optimizer)
-        self.step, self.elapsed = int(progress["step"]), progress["elapsed"]
+        kept, average = self.kept[self.kept.labelled("emotion")], self.loop.average
+        if len(kept) and "emotion" in average.readouts:
+            logits = average.logits(torch.from_numpy(kept.images))
+            average.temperature.fill_(fit_temperature(logits, kept.emotion))
+        if self.loop.is_main:
+            self.save_model()
+        return self.model_path
 
 
 def _first_side(rows: np.ndarray, seed: int) -> np.ndarray:

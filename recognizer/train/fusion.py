@@ -19,10 +19,8 @@ are fitted to the validation rows.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,13 +42,15 @@ from recognizer.train.fusion_objectives import (
     modulation,
     task_loss,
 )
+from recognizer.train.loop import LoopOptions, TrainingLoop, processes
 from recognizer.train.objectives import fit_temperature
-from recognizer.train.state import average_into, load_state, save_state
+from recognizer.train.schedule import one_cycle
 
 
 @dataclass
-class FusionTraining:
-    """A training run; a YAML file has these keys.
+class FusionTraining(LoopOptions):
+    """A training run; a YAML file has these keys, and those of
+    :class:`recognizer.train.loop.LoopOptions`.
 
     Attributes:
         model: arguments of :class:`recognizer.models.fusion.FusionNet` but ``features``, which are
@@ -65,12 +65,8 @@ class FusionTraining:
         epochs: over the training rows.
         batch_size: rows a step.
         learning_rate: the highest, reached after the share ``warmup`` of the run; to zero after.
-        weight_decay, clip_norm: of AdamW.
-        ema: decay of the averaged weights, the ones that are kept.
-        log_every: steps.
+        weight_decay: of AdamW.
         valid_every: epochs.
-        save_minutes: between states to resume from.
-        seed: of everything drawn.
     """
 
     model: dict[str, Any] = field(default_factory=dict)
@@ -88,8 +84,6 @@ class FusionTraining:
     ema: float = 0.99
     log_every: int = 50
     valid_every: int = 5
-    save_minutes: float = 3.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -117,22 +111,22 @@ def train(
 ) -> Path:
     """Train a fusion.
 
-    Writes ``out_dir/log.jsonl`` (losses, each encoder's factor ``step_NAME``, and figures on the
-    validation rows), ``out_dir/state.safetensors`` (to resume from) and ``out_dir/model`` (averaged
-    weights, for ``FusionNet.from_pretrained``).
+    Writes ``out_dir/model`` (averaged weights, for ``FusionNet.from_pretrained``) beside what
+    :class:`recognizer.train.loop.TrainingLoop` does; among the losses, ``step_NAME`` is the factor
+    on each encoder's learning rate.
 
     Args:
         config: the run, or its YAML file.
         out_dir: made if it is not there.
         data: file for :class:`recognizer.data.fusion_features.FusionFeatures`.
-        resume: go on from ``out_dir/state.safetensors`` if it is there.
+        resume: go on from where the last run in ``out_dir`` was saved.
 
     Returns:
         ``out_dir/model``.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a file or the configuration makes no sense.
+        ValueError: a file or the configuration makes no sense, or the loss is no number any more.
     """
     if not isinstance(config, FusionTraining):
         config = read_config(FusionTraining, config)
@@ -140,24 +134,20 @@ def train(
     if not len(rows.of("train")):
         raise ValueError(f"{data}: no training row has a modality and a label")
     torch.manual_seed(config.seed)
-    trainer = _Trainer(config, rows, Path(out_dir))
-    if resume and trainer.state_path.is_file():
-        trainer.load_state()
-    trainer.run()
-    return trainer.finish()
+    recipe = _Recipe(config, rows, Path(out_dir))
+    recipe.loop.run(resume)
+    return recipe.finish()
 
 
-class _Trainer:
-    """The loop: one optimiser step after the other, averaged, logged, saved."""
+class _Recipe:
+    """Which rows are seen, what answers cost, how encoders are held back, what is measured."""
 
     def __init__(self, config: FusionTraining, data: FusionFeatures, out_dir: Path) -> None:
-        self.config, self.out_dir = config, out_dir
-        self.state_path = out_dir / "state.safetensors"
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.config = config
         self.rows, self.kept = data.of("train"), data.of("valid")
         sizes = {name: values.shape[-1] for name, values in data.features.items()}
-        self.net = FusionNet(features=sizes, **config.model)
-        for name, encoder in self.net.encoders.items():
+        net = FusionNet(features=sizes, **config.model)
+        for name, encoder in net.encoders.items():
             there = self.rows.features[name][self.rows.presence[name] > 0]
             if not len(there):
                 raise ValueError(f"no training row has {name}")
@@ -165,92 +155,68 @@ class _Trainer:
             # A feature that never varies in training tells nothing: it is not blown up.
             spread = np.where(there.std(axis=0) > 1e-6, there.std(axis=0), 1.0)
             encoder.scale.copy_(torch.from_numpy(spread))
-        self.net.to(self.device)
-        self.average = FusionNet.from_config(self.net.config)
-        self.average.load_state_dict(self.net.state_dict())
-        self.average.to(self.device).eval().requires_grad_(False)
-        own = {name: list(encoder.parameters()) for name, encoder in self.net.encoders.items()}
+        own = {name: list(encoder.parameters()) for name, encoder in net.encoders.items()}
         taken = {id(p) for parameters in own.values() for p in parameters}
-        rest = [p for p in self.net.parameters() if id(p) not in taken]
+        rest = [p for p in net.parameters() if id(p) not in taken]
         groups = [{"params": rest, "modality": None}]
         groups += [{"params": parameters, "modality": name} for name, parameters in own.items()]
-        self.optimizer = torch.optim.AdamW(
+        optimizer = torch.optim.AdamW(
             groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
-        self.epoch_steps = math.ceil(len(self.rows) / config.batch_size)
-        self.steps = max(1, round(config.epochs * self.epoch_steps))
-        self.step, self.elapsed = 0, 0.0
+        self.batch = config.batch_size * processes()
+        self.epoch_steps = math.ceil(len(self.rows) / self.batch)
+        self.loop = TrainingLoop(
+            config,
+            out_dir,
+            net,
+            optimizer,
+            steps=max(1, round(config.epochs * self.epoch_steps)),
+            eval_every=config.valid_every * self.epoch_steps,
+            schedule=one_cycle(config.warmup),
+            losses=self.losses,
+            evaluate=self.evaluate,
+            after_backward=self.add_noise,
+        )
+        self.factors: dict[str, float] = {}
 
-    def run(self) -> None:
-        """Train until the epochs are done."""
-        config = self.config
-        self.out_dir.mkdir(parents=True, exist_ok=True)
-        sums: dict[str, list[float]] = {}
-        mark, began, saved = time.monotonic(), self.elapsed, time.monotonic()
-        while self.step < self.steps:
-            for name, value in self._train_step().items():
-                sums.setdefault(name, []).append(value)
-            self.step += 1
-            self.elapsed = began + time.monotonic() - mark
-            last = self.step == self.steps
-            if self.step % config.log_every == 0 or last:
-                means = {name: round(float(np.mean(values)), 5) for name, values in sums.items()}
-                sums.clear()
-                self._log(lr=round(self.optimizer.param_groups[0]["lr"], 6), **means)
-            if self.step % (config.valid_every * self.epoch_steps) == 0 or last:
-                self._log(epoch=self.step // self.epoch_steps, valid=self._evaluate())
-            if time.monotonic() - saved > 60 * config.save_minutes or last:
-                self.save_state()
-                saved = time.monotonic()
-
-    def _rate(self) -> float:
-        """One cycle: a line up, half a cosine down."""
-        progress, warmup = self.step / self.steps, self.config.warmup
-        if progress < warmup:
-            return max(0.01, progress / warmup)
-        return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))
-
-    def _batch(self) -> FusionFeatures:
-        epoch, position = divmod(self.step, self.epoch_steps)
-        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.rows))
-        start = position * self.config.batch_size
-        return self.rows[order[start : start + self.config.batch_size]]
-
-    def _train_step(self) -> dict[str, float]:
-        """One step; all that is random in it follows from seed and step."""
-        config = self.config
-        torch.manual_seed(int(np.random.default_rng([config.seed, 1, self.step]).integers(2**62)))
-        self.net.train()
+    def losses(self) -> dict[str, Tensor | float]:
+        """The weighted sum, its terms, and the factor on each encoder's learning rate."""
+        torch.manual_seed(int(self.loop.rng(1).integers(2**62)))
         batch = self._batch()
         emotion, place = self._tensor(batch.emotion), self._tensor(batch.valence_arousal)
-        experts = self.net.experts(
+        experts = self.loop.net.experts(
             {name: self._tensor(values) for name, values in batch.features.items()},
             {name: self._tensor(values) for name, values in batch.presence.items()},
             clip=True,
         )
-        losses = self._losses(experts, emotion, place)
-        loss = sum(config.loss.get(name, 1.0) * value for name, value in losses.items())
-        loss.backward()
-        factors = modulation(experts, emotion, config.alpha)
-        for name, factor in factors.items():
-            if factor < 1:
-                add_noise(self.net.encoders[name], config.noise)
-        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), config.clip_norm)
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * self._rate() * factors.get(group["modality"], 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        average_into(self.average, self.net, self.step, config.ema)
-        values = {name: float(value.detach()) for name, value in losses.items()}
-        steps = {f"step_{name}": factor for name, factor in factors.items()}
-        return {"loss": float(loss.detach()), **values, "grad_norm": float(norm), **steps}
+        terms = self._terms(experts, emotion, place)
+        loss = sum(self.config.loss.get(name, 1.0) * value for name, value in terms.items())
+        self.factors = self.loop.agreed(modulation(experts, emotion, self.config.alpha))
+        for group in self.loop.optimizer.param_groups:
+            group["lr_scale"] = self.factors.get(group["modality"], 1.0)
+        steps = {f"step_{name}": factor for name, factor in self.factors.items()}
+        return {"loss": loss, **terms, **steps}
 
-    def _losses(
+    def add_noise(self) -> None:
+        """The generalisation enhancement of encoders that are held back."""
+        for name, factor in self.factors.items():
+            if factor < 1:
+                add_noise(self.loop.net.encoders[name], self.config.noise)
+
+    def _batch(self) -> FusionFeatures:
+        epoch, position = divmod(self.loop.step, self.epoch_steps)
+        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.rows))
+        rows = order[position * self.batch :][: self.batch]
+        # An epoch's last rows may be fewer than the processes.
+        rows = np.resize(rows, max(len(rows), processes()))
+        return self.rows[rows[self.loop.process :: processes()]]
+
+    def _terms(
         self, experts: Mapping[str, Expert], emotion: Tensor, place: Tensor
     ) -> dict[str, Tensor]:
         """Every loss that has a weight and, in this batch, labels."""
         wanted = {name for name in LOSSES if self.config.loss.get(name, 1.0)}
-        full = self.net.combine(experts)
+        full = self.loop.net.combine(experts)
         alone = {name: self._observed(name, expert) for name, expert in experts.items()}
         there = {name: expert.presence > 0 for name, expert in experts.items()}
         found = {
@@ -258,7 +224,7 @@ class _Trainer:
             "unimodal": [task_loss(alone[n], emotion, place, there[n]) for n in experts],
         }
         if wanted & {"dropped", "distillation"}:
-            some = self.net.combine(_dropped(experts, self.config.drop))
+            some = self.loop.net.combine(_dropped(experts, self.config.drop))
             everywhere = torch.ones_like(next(iter(there.values())))
             found["dropped"] = [task_loss(some, emotion, place)]
             found["distillation"] = [
@@ -280,62 +246,42 @@ class _Trainer:
         if share == 1:
             return expert
         parts = (torch.lerp(x.detach(), x, share) for x in (expert.shared, expert.private))
-        logits, place, spread = self.net.read(name, *parts, expert.standard)
+        logits, place, spread = self.loop.net.read(name, *parts, expert.standard)
         return replace(expert, logits=logits, valence_arousal=place, log_variance=spread)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(self.device)
+        return torch.from_numpy(values).to(self.loop.device)
 
-    def _evaluate(self) -> dict[str, Any]:
+    def evaluate(self) -> dict[str, Any]:
         """Figures of the averaged network on validation rows: fused, and each modality alone."""
-        if not len(self.kept):
-            return {}
-        report = {}
-        for chosen in (self.net.names, *((name,) for name in self.net.names)):
-            answer = network_answers(self.average, self.kept, chosen)
+        report, average = {}, self.loop.average
+        chosen_sets = (average.names, *((name,) for name in average.names))
+        for chosen in chosen_sets if len(self.kept) else ():
+            answer = network_answers(average, self.kept, chosen)
             found = figures(answer.emotion, answer.valence_arousal, self.kept)
             report["+".join(chosen)] = {
                 k: v if v is None else round(v, 5) for k, v in found.items()
             }
-        return report
-
-    def _log(self, **values: Any) -> None:
-        row = {"step": self.step, "minutes": round(self.elapsed / 60, 2), **values}
-        with open(self.out_dir / "log.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        return {"epoch": self.loop.step // self.epoch_steps, "valid": report}
 
     def finish(self) -> Path:
         """Fit the temperatures on the validation rows and write the averaged network."""
         kept = self.kept[np.isfinite(self.kept.emotion[:, 0])]
+        average, folder = self.loop.average.cpu(), self.loop.out_dir / "model"
         if len(kept):
-            parts = read_rows(self.average, kept, self.net.names)
-            logits = torch.cat([part.logits for part in parts]).cpu()
-            self.average.temperature.fill_(fit_temperature(logits, kept.emotion))
-            for i, name in enumerate(self.net.names):
+            parts = read_rows(average, kept, average.names)
+            logits = torch.cat([part.logits for part in parts])
+            average.temperature.fill_(fit_temperature(logits, kept.emotion))
+            for i, name in enumerate(average.names):
                 experts = [part.experts[name] for part in parts]
-                there = (torch.cat([e.presence for e in experts]) > 0).cpu()
+                there = torch.cat([e.presence for e in experts]) > 0
                 if there.any():
-                    own = torch.cat([e.logits for e in experts]).cpu()[there]
+                    own = torch.cat([e.logits for e in experts])[there]
                     truth = kept.emotion[there.numpy()]
-                    self.average.temperatures[i] = fit_temperature(own, truth)
-        self.average.cpu().save_pretrained(self.out_dir / "model")
-        return self.out_dir / "model"
-
-    def save_state(self) -> None:
-        """Write all that resuming needs."""
-        progress = {"step": self.step, "elapsed": self.elapsed}
-        modules = {"model": self.net, "average": self.average}
-        save_state(self.state_path, modules, self.optimizer, progress)
-
-    def load_state(self) -> None:
-        """Read what :meth:`save_state` wrote.
-
-        Raises:
-            ValueError: it belongs to another model.
-        """
-        modules = {"model": self.net, "average": self.average}
-        progress = load_state(self.state_path, modules, self.optimizer)
-        self.step, self.elapsed = int(progress["step"]), progress["elapsed"]
+                    average.temperatures[i] = fit_temperature(own, truth)
+        if self.loop.is_main:
+            average.save_pretrained(folder)
+        return folder
 
 
 def _dropped(experts: Mapping[str, Expert], drop: float) -> dict[str, Expert]:

@@ -52,23 +52,11 @@ def test_what_is_known_is_learnt(data, tmp_path):
     assert len(valid) == 2 and {"rest_known", "accuracy"} <= set(valid[-1])
 
 
-def test_resuming_gives_the_same_weights(data, tmp_path, monkeypatch):
-    from recognizer.train import affect_head
-
-    config = quick(steps=12)
+def test_resuming_gives_the_same_weights(data, tmp_path, interrupted):
+    config = quick(steps=12, save_every=3)
     train(config, tmp_path / "whole", data)
-    step = affect_head._Trainer._train_step
-
-    def broken(self):
-        if self.step == 7:
-            self.save_state()
-            raise KeyboardInterrupt
-        return step(self)
-
-    monkeypatch.setattr(affect_head._Trainer, "_train_step", broken)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(after=7):
         train(config, tmp_path / "cut", data)
-    monkeypatch.setattr(affect_head._Trainer, "_train_step", step)
     train(config, tmp_path / "cut", data, resume=True)
     name = "model/diffusion_pytorch_model.safetensors"
     whole, cut = (load_file(tmp_path / run / name) for run in ("whole", "cut"))

@@ -182,23 +182,11 @@ def test_two_made_emotions_are_learnt(data, tmp_path):
     assert [row["pixels"] for row in valid] == [32] * 5 + [48] * 5
 
 
-def test_resuming_gives_the_same_weights(data, tmp_path, monkeypatch):
-    config = quick(epochs=2)
+def test_resuming_gives_the_same_weights(data, tmp_path, interrupted):
+    config = quick(epochs=2, save_every=3)
     train(config, tmp_path / "whole", [data])
-    from recognizer.train import appearance
-
-    step = appearance._Trainer._train_step
-
-    def broken(self, *arguments):
-        if self.step == 13:
-            self.save_state()
-            raise KeyboardInterrupt
-        return step(self, *arguments)
-
-    monkeypatch.setattr(appearance._Trainer, "_train_step", broken)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(after=13):
         train(config, tmp_path / "cut", [data])
-    monkeypatch.setattr(appearance._Trainer, "_train_step", step)
     train(config, tmp_path / "cut", [data], resume=True)
     assert rows(tmp_path / "cut")[-1]["step"] == rows(tmp_path / "whole")[-1]["step"]
     name = "model/diffusion_pytorch_model.safetensors"

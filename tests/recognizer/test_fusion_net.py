@@ -260,22 +260,13 @@ def test_modulation_lets_the_weaker_encoder_learn(tmp_path):
     assert fed < balanced - 0.2
 
 
-def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
+def test_a_run_goes_on_where_it_stopped(tmp_path, interrupted):
     data = make_features((90, 30, 0), missing=0.3, frames={"face": 3})
     data.save(tmp_path / "made.npz")
-    config = {**QUICK, "epochs": 4, "batch_size": 30, "save_minutes": 0.0, "log_every": 3}
+    config = {**QUICK, "epochs": 4, "batch_size": 30, "save_every": 3, "log_every": 3}
     train(config, tmp_path / "whole", tmp_path / "made.npz")
-    step = training._Trainer._train_step
-
-    def cut(trainer):
-        if trainer.step == 7:
-            raise KeyboardInterrupt
-        return step(trainer)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training._Trainer, "_train_step", cut)
-        with pytest.raises(KeyboardInterrupt):
-            train(config, tmp_path / "cut", tmp_path / "made.npz")
+    with interrupted(after=7):
+        train(config, tmp_path / "cut", tmp_path / "made.npz")
     train(config, tmp_path / "cut", tmp_path / "made.npz", resume=True)
     whole, cut = (load_file(tmp_path / run / WEIGHTS) for run in ("whole", "cut"))
     for key, value in whole.items():
