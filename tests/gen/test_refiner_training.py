@@ -175,14 +175,12 @@ def test_training_learns_what_is_wrong_with_the_patches(folder, tmp_path):
     assert PatchSampler.from_pretrained(path).refiner.config.pixels == 32
 
 
-def test_resumed_training_is_the_uninterrupted_one(folder, tmp_path, monkeypatch):
-    # The learning rate must be that of the longer run: the first half is cut off, not shortened.
-    monkeypatch.setattr("gen.train.refiner._Trainer._rate", lambda *_: 1.0)
-    config = RefinerTraining.load(tiny_config(steps=3))
-    train(config, tmp_path / "parts", [folder])
-    config.steps = 6
-    train(config, tmp_path / "parts", [folder], resume=True)
+def test_resumed_training_is_the_uninterrupted_one(folder, tmp_path, interrupted):
+    config = RefinerTraining.load(tiny_config())
     train(config, tmp_path / "whole", [folder])
+    with interrupted(after=5):
+        train(config, tmp_path / "parts", [folder])
+    train(config, tmp_path / "parts", [folder], resume=True)
     whole, parts = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     for name in whole:
