@@ -12,6 +12,7 @@ from recognizer.affect import AffectTrack
 from recognizer.facs import ARKIT_NAMES
 from recognizer.models.affect_head import HEAD_FPS, AffectHead
 from recognizer.motion import MotionTrack
+from recognizer.pretrained import load_network
 from recognizer.tracker import FaceTrack
 
 #: The packaged head.
@@ -48,10 +49,7 @@ def load_head(path: str | os.PathLike | None = None) -> AffectHead:
     Raises:
         FileNotFoundError: no such folder.
     """
-    path = Path(path or WEIGHTS)
-    if not path.is_dir():
-        raise FileNotFoundError(f"{path}: no folder of an affect head")
-    return AffectHead.from_pretrained(path).eval()
+    return load_network(AffectHead, path, WEIGHTS, "an affect head")
 
 
 def read_motion(

@@ -11,6 +11,7 @@ from scipy.special import log_softmax, softmax
 from recognizer.facs import EMOTION_TO_VA, EMOTIONS
 from recognizer.fusion import Opinion
 from recognizer.models.appearance import AppearanceNet
+from recognizer.pretrained import load_network
 
 #: The packaged network.
 WEIGHTS = Path(__file__).parent / "weights" / "affect_appearance"
@@ -27,10 +28,7 @@ def load_appearance(path: str | os.PathLike | None = None) -> AppearanceNet:
     Raises:
         FileNotFoundError: no such folder.
     """
-    path = Path(path or WEIGHTS)
-    if not path.is_dir():
-        raise FileNotFoundError(f"{path}: no folder of an appearance network")
-    return AppearanceNet.from_pretrained(path).eval()
+    return load_network(AppearanceNet, path, WEIGHTS, "an appearance network")
 
 
 def read_crops(
