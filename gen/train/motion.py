@@ -20,8 +20,8 @@ from gen.data.records import MotionRecord
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
 from gen.train.motion_loss import MotionLoss, lip_geometry
-from recognizer.config import read_config
-from recognizer.train.loop import LoopOptions, TrainingLoop
+from gen.train.options import DiffusionOptions
+from recognizer.train.loop import TrainingLoop
 from recognizer.train.schedule import cosine
 
 #: The domain of filmed people.
@@ -29,61 +29,35 @@ _REAL = "real"
 
 
 @dataclass
-class TrainingConfig(LoopOptions):
-    """A training run; a YAML file has these keys, and those of
-    :class:`recognizer.train.loop.LoopOptions`.
+class TrainingConfig(DiffusionOptions):
+    """A training run of a :class:`gen.models.motion.MotionDenoiser` with a
+    :class:`gen.train.motion_loss.MotionLoss`; a YAML file has these keys, and those of
+    :class:`gen.train.options.DiffusionOptions`.
 
     Attributes:
         corpora: :class:`gen.data.dataset.CorpusConfig` arguments by the name of the data folder.
-        model: arguments of :class:`gen.models.motion.MotionDenoiser`.
-        scheduler: arguments of ``diffusers.DDIMScheduler``.
-        loss: arguments of :class:`gen.train.motion_loss.MotionLoss`.
         encoder: speech encoder, see :func:`gen.audio.load_encoder`.
-        steps: optimiser steps.
-        batch_size: windows a step and process.
-        learning_rate, weight_decay, warmup: of AdamW; cosine decay after ``warmup`` steps.
         drop_audio, drop_prefix, drop_domain: how often a condition is left out.
         prefix_noise: largest deviation of the noise on the prefix, which at inference is generated.
         speech_noise: largest deviation of the noise on standardised speech features.
         short_windows: share of batches with windows shorter than the model's.
-        eval_every: steps.
         eval_clips: held-out clips a corpus.
     """
 
     corpora: dict[str, dict[str, Any]] = field(default_factory=dict)
-    model: dict[str, Any] = field(default_factory=dict)
-    scheduler: dict[str, Any] = field(default_factory=dict)
-    loss: dict[str, float] = field(default_factory=dict)
     encoder: str = "whisper"
-    steps: int = 3000
-    batch_size: int = 32
-    learning_rate: float = 5e-4
-    weight_decay: float = 0.02
-    warmup: int = 100
     drop_audio: float = 0.1
     drop_prefix: float = 0.15
     drop_domain: float = 0.1
     prefix_noise: float = 0.3
     speech_noise: float = 0.3
     short_windows: float = 0.2
-    log_every: int = 20
-    eval_every: int = 250
-    save_every: int | None = 100
-    save_minutes: float | None = None
     eval_clips: int = 20
 
-    @classmethod
-    def load(cls, source: Mapping | str | os.PathLike) -> TrainingConfig:
-        """From a mapping or a YAML file.
-
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: not a mapping, a key that is none, or no corpora.
-        """
-        config = read_config(cls, source)
-        if not config.corpora:
+    def __post_init__(self) -> None:
+        """Raises a ValueError if no folder is named."""
+        if not self.corpora:
             raise ValueError("the configuration names no corpora")
-        return config
 
 
 def train(
@@ -94,29 +68,22 @@ def train(
     resume: bool = False,
     encoder: AudioEncoder | None = None,
 ) -> Path:
-    """Train a motion model.
-
-    Writes ``out_dir/model`` (averaged weights, for
-    :meth:`gen.motion.MotionGenerator.from_pretrained`) beside what
-    :class:`recognizer.train.loop.TrainingLoop` does; held-out figures are in the log.
+    """Train a motion model; see :mod:`recognizer.train.loop` for what all trainers share.
 
     Args:
-        config: the run, or its YAML file.
-        out_dir: made if it is not there.
+        config, out_dir, resume: as of every trainer.
         data: folders of records, called as the configuration's corpora are.
         cache: folder for speech features, shared between runs.
-        resume: go on from where the last run in ``out_dir`` was saved.
         encoder: in place of the one that the configuration names.
 
     Returns:
-        ``out_dir/model``.
+        ``out_dir/model``, for :meth:`gen.motion.MotionGenerator.from_pretrained`.
 
     Raises:
         FileNotFoundError: a folder is missing.
         ValueError: the configuration does not fit the data, or the loss is no number any more.
     """
-    if not isinstance(config, TrainingConfig):
-        config = TrainingConfig.load(config)
+    config = TrainingConfig.load(config)
     corpora = _read_corpora(config, data)
     encoder = encoder or load_encoder(config.encoder)
     windows = MotionWindows(

@@ -15,63 +15,41 @@ from torch import Tensor
 from gen.data.patch_dataset import PatchBatch, PatchDataset
 from gen.models.refiner import PatchRefiner, stack_condition
 from gen.refiner import PatchSampler, make_scheduler
+from gen.train.options import DiffusionOptions
 from gen.train.refiner_loss import RefinerLoss, masked_correction, step_weights
-from recognizer.config import read_config
-from recognizer.train.loop import LoopOptions, TrainingLoop
+from recognizer.train.loop import TrainingLoop
 from recognizer.train.schedule import cosine
 
 
 @dataclass
-class RefinerTraining(LoopOptions):
-    """A training run; a YAML file has these keys, and those of
-    :class:`recognizer.train.loop.LoopOptions`.
+class RefinerTraining(DiffusionOptions):
+    """A training run of a :class:`gen.models.refiner.PatchRefiner` with a
+    :class:`gen.train.refiner_loss.RefinerLoss`; a YAML file has these keys, and those of
+    :class:`gen.train.options.DiffusionOptions`.
 
     Attributes:
         data: share of every batch by the name of the data folder.
         hold_out: clips at the end of each folder to measure on.
-        model: arguments of :class:`gen.models.refiner.PatchRefiner`.
-        scheduler: arguments of ``diffusers.DDIMScheduler``.
-        loss: arguments of :class:`gen.train.refiner_loss.RefinerLoss`.
-        steps: optimiser steps.
-        batch_size: patches a step and process.
-        learning_rate, weight_decay, warmup: of AdamW; cosine decay after ``warmup`` steps.
         first_share: how often the timestep is the last one, from which sampling starts.
         with_previous: how often the patch of the frame before, as the averaged refiner corrects
             it, is given; otherwise there was none.
-        eval_every: steps.
         eval_patches: held-out patches to measure on.
     """
 
     data: dict[str, float] = field(default_factory=dict)
     hold_out: int = 8
-    model: dict[str, Any] = field(default_factory=dict)
-    scheduler: dict[str, Any] = field(default_factory=dict)
-    loss: dict[str, float] = field(default_factory=dict)
     steps: int = 4000
     batch_size: int = 16
     learning_rate: float = 6e-4
     weight_decay: float = 0.01
-    warmup: int = 100
     first_share: float = 0.6
     with_previous: float = 0.5
-    log_every: int = 20
-    eval_every: int = 250
-    save_every: int | None = 100
-    save_minutes: float | None = None
     eval_patches: int = 64
 
-    @classmethod
-    def load(cls, source: Mapping | str | os.PathLike) -> RefinerTraining:
-        """From a mapping or a YAML file.
-
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: not a mapping, a key that is none, or no data.
-        """
-        config = read_config(cls, source)
-        if not config.data:
+    def __post_init__(self) -> None:
+        """Raises a ValueError if no folder is named."""
+        if not self.data:
             raise ValueError("the configuration names no data")
-        return config
 
 
 def train(
@@ -80,27 +58,20 @@ def train(
     data: Sequence[str | os.PathLike],
     resume: bool = False,
 ) -> Path:
-    """Train a refiner.
-
-    Writes ``out_dir/model`` (averaged weights, for
-    :meth:`gen.refiner.PatchSampler.from_pretrained`) beside what
-    :class:`recognizer.train.loop.TrainingLoop` does; held-out figures are in the log.
+    """Train a refiner; see :mod:`recognizer.train.loop` for what all trainers share.
 
     Args:
-        config: the run, or its YAML file.
-        out_dir: made if it is not there.
+        config, out_dir, resume: as of every trainer.
         data: folders of patch pairs, called as in the configuration.
-        resume: go on from where the last run in ``out_dir`` was saved.
 
     Returns:
-        ``out_dir/model``.
+        ``out_dir/model``, for :meth:`gen.refiner.PatchSampler.from_pretrained`.
 
     Raises:
         FileNotFoundError: a folder is missing.
         ValueError: the configuration does not fit the data, or the loss is no number any more.
     """
-    if not isinstance(config, RefinerTraining):
-        config = RefinerTraining.load(config)
+    config = RefinerTraining.load(config)
     names = [Path(folder).name for folder in data]
     if sorted(names) != sorted(config.data):
         raise ValueError(

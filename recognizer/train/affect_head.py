@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from recognizer.bench.affect_head import judged_figures, rendered_figures
-from recognizer.config import read_config
 from recognizer.data.motion_samples import MotionSamples, concatenate
 from recognizer.facs import ARKIT_NAMES
 from recognizer.models.affect_head import AffectHead, AffectHeadOutput
@@ -81,26 +80,20 @@ def train(
     data: Sequence[str | os.PathLike],
     resume: bool = False,
 ) -> Path:
-    """Train an affect head.
-
-    Writes ``out_dir/model`` (averaged weights, for ``AffectHead.from_pretrained``) beside what
-    :class:`recognizer.train.loop.TrainingLoop` does.
+    """Train an affect head; see :mod:`recognizer.train.loop` for what all trainers share.
 
     Args:
-        config: the run, or its YAML file.
-        out_dir: made if it is not there.
+        config, out_dir, resume: as of every trainer.
         data: files of :class:`recognizer.data.motion_samples.MotionSamples`.
-        resume: go on from where the last run in ``out_dir`` was saved.
 
     Returns:
-        ``out_dir/model``.
+        ``out_dir/model``, for ``AffectHead.from_pretrained``.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: a file or the configuration makes no sense, or the loss is no number any more.
     """
-    if not isinstance(config, AffectHeadTraining):
-        config = read_config(AffectHeadTraining, config)
+    config = AffectHeadTraining.load(config)
     samples = concatenate([MotionSamples.load(path) for path in data])
     torch.manual_seed(config.seed)
     recipe = _Recipe(config, samples, Path(out_dir))

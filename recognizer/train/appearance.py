@@ -31,7 +31,6 @@ import torch
 from torch import Tensor
 
 from recognizer.bench.appearance import emotion_figures, measured_benchmark
-from recognizer.config import read_config
 from recognizer.data.faces import LABELS, LabelledFaces, concatenate, load_faces
 from recognizer.models.appearance import AppearanceNet
 from recognizer.train.augment import FaceAugment, mixup
@@ -100,27 +99,22 @@ def train(
     data: Sequence[str | os.PathLike],
     resume: bool = False,
 ) -> Path:
-    """Train an appearance network.
+    """Train an appearance network; see :mod:`recognizer.train.loop` for what all trainers share.
 
-    Writes ``out_dir/model`` (averaged weights, for ``AppearanceNet.from_pretrained``) beside what
-    :class:`recognizer.train.loop.TrainingLoop` does; figures on the validation faces, after every
-    epoch, are at the size of the pictures then.
+    Figures on the validation faces, after every epoch, are at the size of the pictures then.
 
     Args:
-        config: the run, or its YAML file.
-        out_dir: made if it is not there.
+        config, out_dir, resume: as of every trainer.
         data: files for :func:`recognizer.data.faces.load_faces`.
-        resume: go on from where the last run in ``out_dir`` was saved.
 
     Returns:
-        ``out_dir/model``.
+        ``out_dir/model``, for ``AppearanceNet.from_pretrained``.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: a file or the configuration makes no sense, or the loss is no number any more.
     """
-    if not isinstance(config, AppearanceTraining):
-        config = read_config(AppearanceTraining, config)
+    config = AppearanceTraining.load(config)
     sources = [load_faces(path, config.least_votes) for path in data]
     faces, kept = (concatenate([s[name] for s in sources]) for name in ("train", "valid"))
     if len(faces) < config.batch_size:

@@ -31,7 +31,6 @@ import torch
 from torch import Tensor
 
 from recognizer.bench.fusion import figures, network_answers, read_rows
-from recognizer.config import read_config
 from recognizer.data.fusion_features import FusionFeatures
 from recognizer.models.fusion import FusionNet
 from recognizer.models.fusion_output import Expert
@@ -109,27 +108,22 @@ def train(
     data: str | os.PathLike,
     resume: bool = False,
 ) -> Path:
-    """Train a fusion.
+    """Train a fusion; see :mod:`recognizer.train.loop` for what all trainers share.
 
-    Writes ``out_dir/model`` (averaged weights, for ``FusionNet.from_pretrained``) beside what
-    :class:`recognizer.train.loop.TrainingLoop` does; among the losses, ``step_NAME`` is the factor
-    on each encoder's learning rate.
+    Among the losses, ``step_NAME`` is the factor on each encoder's learning rate.
 
     Args:
-        config: the run, or its YAML file.
-        out_dir: made if it is not there.
+        config, out_dir, resume: as of every trainer.
         data: file for :class:`recognizer.data.fusion_features.FusionFeatures`.
-        resume: go on from where the last run in ``out_dir`` was saved.
 
     Returns:
-        ``out_dir/model``.
+        ``out_dir/model``, for ``FusionNet.from_pretrained``.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: a file or the configuration makes no sense, or the loss is no number any more.
     """
-    if not isinstance(config, FusionTraining):
-        config = read_config(FusionTraining, config)
+    config = FusionTraining.load(config)
     rows = FusionFeatures.load(data)
     if not len(rows.of("train")):
         raise ValueError(f"{data}: no training row has a modality and a label")

@@ -4,6 +4,11 @@ A recipe builds a network and an optimiser, says what a step's losses are and wh
 so often, and composes a :class:`TrainingLoop` of them. The loop owns progress (steps or minutes),
 the learning rate, backward and clipping, averaged weights, the log, and saving and resuming. It
 runs on what `accelerate` finds: the CPU, one GPU, or several processes.
+
+All trainers are a function ``train(config, out_dir, data, resume=False)``. ``config`` is the run's
+:class:`LoopOptions`, a mapping of them, or their YAML file. ``out_dir`` is made if it is not there;
+it gets the averaged weights, ``model``, beside what the loop writes. With ``resume`` the run goes
+on from where the last one in ``out_dir`` was saved, if there was one.
 """
 
 from __future__ import annotations
@@ -15,13 +20,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import torch
 from diffusers import ModelMixin
 from torch import Tensor
 
+from recognizer.config import read_config
 from recognizer.train.schedule import Schedule
 from recognizer.train.state import average_into, load_state, save_state
 
@@ -48,6 +54,16 @@ class LoopOptions:
     save_every: int | None = None
     save_minutes: float | None = 3.0
     seed: int = 0
+
+    @classmethod
+    def load(cls, source: Self | Mapping | str | os.PathLike) -> Self:
+        """From a mapping or a YAML file; options that are given are taken as they are.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: not a mapping, a key that is none, or a value that makes no sense.
+        """
+        return source if isinstance(source, cls) else read_config(cls, source)
 
 
 def processes() -> int:
