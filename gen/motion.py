@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +16,11 @@ from torch import Tensor
 
 from gen.audio.closures import close_lips
 from gen.models.motion import MotionDenoiser
-from recognizer.facs import ARKIT_NAMES
+from gen.sampling import Pull, Sampling, WindowSampler
 from recognizer.motion import MotionTrack
 
 WEIGHTS_NAME = "diffusion_pytorch_model.safetensors"
 PACKAGED_WEIGHTS = Path(__file__).parent / "weights" / "motion"
-
-#: Columns of jaw and mouth in a motion vector.
-_LIPS = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth", "tongue"))]
 
 #: Called as ``callback(window, step, motion)`` after each denoising step, ``motion`` being the
 #: current estimate ``[1, T, 58]``, normalised.
@@ -79,38 +78,26 @@ class MotionGenerator:
     def __call__(
         self,
         features: np.ndarray,
+        sampling: Sampling | None = None,
         *,
         fps: float = 25.0,
-        steps: int = 10,
-        guidance_scale: float = 1.0,
-        lip_temperature: float = 1.0,
-        lip_prior: float = 0.0,
-        head_scale: float = 1.0,
-        domain: str | None = "real",
         start: MotionTrack | None = None,
         generator: torch.Generator | None = None,
         callback: StepCallback | None = None,
+        **options,
     ) -> MotionTrack:
         """Motion for the whole of an utterance.
 
         Args:
             features: ``[N, audio_dim]`` speech features at the model's 25 frames a second. One more
                 column holds the log-odds that the lips meet: there they are closed.
+            sampling: see :class:`gen.sampling.Sampling`.
             fps: frame rate of the returned track.
-            steps: denoising steps a window.
-            guidance_scale: classifier-free guidance on speech; 1 is none, more articulates more.
-            lip_temperature: factor of the starting noise of jaw and mouth, 0..1: at 0 the lips
-                hardly depend on the seed; head, brows and lids do.
-            lip_prior: share of jaw and mouth that is left to the linear map that the model carries,
-                0..1: a network fits the speakers that it was trained on better, the map strangers.
-            head_scale: factor of the head's movement; a model trained on squared errors moves less
-                than its data did.
-            domain: whose lips: ``"real"`` moves as the filmed speakers of the training data do,
-                ``"synthetic"`` as its rule-driven ones; ``None`` leaves it open.
             start: motion just before the first frame, to continue from; else the track begins
                 freely.
             generator: source of the noise; lips follow the speech, head, brows and blinks the seed.
             callback: progress.
+            options: fields of ``sampling`` by name, which they replace.
 
         Returns:
             ``N * fps / 25`` frames, blendshapes within 0..1.
@@ -118,155 +105,101 @@ class MotionGenerator:
         Raises:
             ValueError: features of another shape or not finite, no frames, a bad option.
         """
-        tracks = list(
-            self.stream(
-                features,
-                fps=fps,
-                steps=steps,
-                guidance_scale=guidance_scale,
-                lip_temperature=lip_temperature,
-                lip_prior=lip_prior,
-                head_scale=head_scale,
-                domain=domain,
-                start=start,
-                generator=generator,
-                callback=callback,
-            )
-        )
+        tracks = self.stream(
+            features, sampling, fps=fps, start=start, generator=generator, callback=callback,
+            **options,
+        )  # fmt: skip
         return MotionTrack.from_vectors(np.concatenate([t.to_vectors() for t in tracks]), fps)
 
     def stream(
         self,
         features: np.ndarray | Iterable[np.ndarray],
+        sampling: Sampling | None = None,
+        **options,
+    ) -> Iterator[MotionTrack]:
+        """Motion window by window; the arguments are those of :meth:`__call__`.
+
+        ``features`` may also be an iterable of blocks of any lengths. The windows do not depend on
+        how the features are cut into blocks. Each samples ``overlap`` frames that the next one
+        samples again, from the same noise and drawn to what they were, first firmly, then ever less
+        so: where windows meet nothing jumps. These frames are given out when they are final.
+        """
+        sampling, options = _options(sampling, options)
+        config = self.denoiser.config
+        window = sampling.window or config.window_frames
+        if sampling.overlap >= window:
+            raise ValueError(f"an overlap of {sampling.overlap} leaves nothing of {window} frames")
+        blocks = [features] if isinstance(features, np.ndarray) else features
+        windows = speech_windows(
+            _checked(blocks, config.audio_dim),
+            lead=config.prefix_frames + config.audio_context,
+            window=window,
+            hop=window - sampling.overlap,
+            tail=config.audio_context,
+        )
+        return self.stream_windows(windows, sampling, **options)
+
+    def stream_windows(
+        self,
+        windows: Iterable[SpeechWindow],
+        sampling: Sampling | None = None,
         *,
         fps: float = 25.0,
-        steps: int = 10,
-        guidance_scale: float = 1.0,
-        lip_temperature: float = 1.0,
-        lip_prior: float = 0.0,
-        head_scale: float = 1.0,
-        domain: str | None = "real",
         start: MotionTrack | None = None,
         generator: torch.Generator | None = None,
         callback: StepCallback | None = None,
     ) -> Iterator[MotionTrack]:
-        """Motion window by window; the arguments are those of :meth:`__call__`.
+        """Motion for windows of speech that are cut already; see :class:`SpeechWindow`.
 
-        ``features`` may also be an iterable of blocks of any lengths. The windows do
-        not depend on how the features are cut into blocks.
+        What a window samples beyond its final frames the next one is drawn to. The arguments are
+        those of :meth:`__call__`.
         """
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1, got {steps}")
-        if not 0 <= head_scale <= 5:
-            raise ValueError(f"head_scale must be 0..5, got {head_scale}")
-        for name, share in (("lip_temperature", lip_temperature), ("lip_prior", lip_prior)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} must be 0..1, got {share}")
+        sampling = sampling or Sampling()
         if not (0 < fps < 1000):
             raise ValueError(f"fps must be positive and below 1000, got {fps}")
-        if start is not None and head_scale > 0:
-            start = MotionTrack(start.blendshapes, start.pose / head_scale, start.fps)
-        domain_index = self.denoiser.domain_index(domain)
-        config = self.denoiser.config
-        blocks = [features] if isinstance(features, np.ndarray) else features
-        windows = _audio_windows(
-            _checked(blocks, config.audio_dim),
-            lead=config.prefix_frames + config.audio_context,
-            window=config.window_frames,
-            tail=config.audio_context,
-        )
-        vectors = self._sample_windows(
-            windows,
-            steps,
-            guidance_scale,
-            lip_temperature,
-            lip_prior,
-            domain_index,
-            start,
-            generator,
-            callback,
-        )
-        scale = np.ones(config.motion_dim, np.float32)
-        scale[52:] = head_scale
-        return _resampled((window * scale for window in vectors), config.fps, fps)
+        if start is not None and sampling.head_scale > 0:
+            start = MotionTrack(start.blendshapes, start.pose / sampling.head_scale, start.fps)
+        vectors = self._sampled(windows, sampling, start, generator, callback)
+        return _resampled(vectors, self.denoiser.config.fps, fps)
 
-    @torch.inference_mode()
-    def _sample_windows(
+    def _sampled(
         self,
-        windows: Iterable[np.ndarray],
-        steps: int,
-        guidance_scale: float,
-        lip_temperature: float,
-        lip_prior: float,
-        domain: int,
+        windows: Iterable[SpeechWindow],
+        sampling: Sampling,
         start: MotionTrack | None,
         generator: torch.Generator | None,
         callback: StepCallback | None,
     ) -> Iterator[np.ndarray]:
         """Motion vectors ``[n, 58]`` of each window, in their own units."""
         denoiser, config, device = self.denoiser, self.denoiser.config, self.denoiser.device
-        # A scheduler carries the state of a run; a fresh one lets several streams interleave.
-        scheduler = self.scheduler.from_config(self.scheduler.config)
-        prefix = torch.zeros(1, config.prefix_frames, config.motion_dim, device=device)
-        has_prefix = start is not None
-        if start is not None:
-            prefix = denoiser.normalize(self._known(start).to(device))[None]
-        frames_out = config.prefix_frames + 2 * config.audio_context
+        sample = WindowSampler(denoiser, self.scheduler, sampling)
+        lead = config.prefix_frames + config.audio_context
+        units = np.ones(config.motion_dim, np.float32)
+        units[52:] = sampling.head_scale
+        made = None if start is None else denoiser.normalize(self._known(start).to(device))
+        noise = torch.empty(0, config.motion_dim)
+        expected = torch.empty(0, config.motion_dim, device=device)
         for index, window in enumerate(windows):
-            closures = window[:, config.audio_dim :]
-            heard = torch.from_numpy(window[:, : config.audio_dim]).to(device)[None]
-            audio = denoiser.encode_audio(heard)
-            shape = (1, len(window) - frames_out, config.motion_dim)
-            lead = config.prefix_frames + config.audio_context
-            expected = denoiser.prior(heard[:, lead : lead + shape[1]])[..., _LIPS]
-            noise = torch.randn(shape, generator=generator)
-            noise[..., _LIPS] *= lip_temperature
-            sample = noise.to(device)
-            scheduler.set_timesteps(steps, device=device)
-            for step, timestep in enumerate(scheduler.timesteps):
-                clean = self._guided(
-                    sample, timestep, audio, prefix, has_prefix, domain, guidance_scale
-                )
-                clean[..., _LIPS] = torch.lerp(clean[..., _LIPS], expected, lip_prior)
-                sample = scheduler.step(clean, timestep, sample).prev_sample
-                if callback is not None:
-                    callback(index, step, clean)
-            motion = denoiser.denormalize(sample[0])
+            count = len(window.features) - lead - config.audio_context
+            drawn = torch.randn((1, count - len(noise), 58), generator=generator)
+            noise = torch.cat([noise, drawn[0]])
+            normal = sample(
+                torch.from_numpy(window.features[:, : config.audio_dim]).to(device)[None],
+                None if made is None else _last(made, config.prefix_frames)[None],
+                noise.to(device)[None],
+                [seam(expected, count)] if len(expected) else [],
+                callback and functools.partial(callback, index),
+            )
+            motion = denoiser.denormalize(normal)
             motion = torch.cat([motion[:, :52].clamp(0, 1), motion[:, 52:]], dim=1)
-            known = torch.cat([denoiser.denormalize(prefix[0]), motion])
-            prefix = denoiser.normalize(known[-config.prefix_frames :])[None]
-            has_prefix = has_prefix or len(motion) >= config.prefix_frames
-            made = motion.cpu().numpy()
+            final, kept = motion[: window.final].cpu().numpy(), denoiser.normalize(motion)
+            made = kept[: window.final] if made is None else torch.cat([made, kept[: window.final]])
+            made = made[-config.prefix_frames :]
+            expected, noise = kept[window.final :], noise[window.final :]
+            closures = window.features[lead : lead + window.final, config.audio_dim :]
             if closures.shape[1]:
-                made[:, :52] = close_lips(made[:, :52], closures[lead : lead + len(made), 0])
-            yield made
-
-    def _guided(
-        self,
-        sample: Tensor,
-        timestep: Tensor,
-        audio: Tensor,
-        prefix: Tensor,
-        has_prefix: bool,
-        domain: int,
-        scale: float,
-    ) -> Tensor:
-        """x0 with classifier-free guidance (Ho and Salimans 2022) on speech."""
-        copies = 1 if scale == 1 else 2
-        device = sample.device
-        clean = self.denoiser(
-            sample.expand(copies, -1, -1),
-            timestep,
-            audio.expand(copies, -1, -1),
-            prefix.expand(copies, -1, -1),
-            torch.full((copies,), domain, device=device),
-            drop_audio=torch.arange(copies, device=device) == 1,
-            drop_prefix=torch.full((copies,), not has_prefix, device=device),
-        ).sample
-        if copies == 1:
-            return clean
-        heard, deaf = clean.chunk(2)
-        return deaf + scale * (heard - deaf)
+                final[:, :52] = close_lips(final[:, :52], closures[:, 0])
+            yield final * units
 
     def _known(self, start: MotionTrack) -> Tensor:
         """The last prefix frames of a track at the model's frame rate; a short one is held."""
@@ -287,26 +220,71 @@ def _checked(blocks: Iterable[np.ndarray], width: int) -> Iterator[np.ndarray]:
             yield block
 
 
-def _audio_windows(
-    blocks: Iterable[np.ndarray], lead: int, window: int, tail: int
-) -> Iterator[np.ndarray]:
-    """Cut a stream of feature blocks into arrays of ``lead + n + tail`` frames, hop ``n``.
+@dataclass(frozen=True)
+class SpeechWindow:
+    """Speech for one window of motion.
 
-    ``n`` is ``window``, but for the last, which may be shorter or up to ``tail - 1`` longer. What
-    lies before the first frame and after the last repeats them.
+    Attributes:
+        features: float32 ``[lead + n + tail, D]``: for the prefix and what the network sees before
+            it, ``n`` frames to sample, and what it sees after them.
+        final: the first so many of the ``n`` frames are given out; what lies beyond them the next
+            window samples again.
+    """
+
+    features: np.ndarray
+    final: int
+
+
+def speech_windows(
+    blocks: Iterable[np.ndarray], lead: int, window: int, hop: int, tail: int
+) -> Iterator[SpeechWindow]:
+    """Cut a stream of feature blocks into windows of ``window`` frames, ``hop`` of them final.
+
+    The last one takes what is left, from ``window - hop + tail`` frames to ``window + tail - 1``
+    (fewer where there are no more), all final. What lies before the first frame and after the last
+    repeats them.
+
+    Raises:
+        ValueError: there are no features.
     """
     buffer = None
     for block in blocks:
         buffer = np.repeat(block[:1], lead, axis=0) if buffer is None else buffer
         buffer = np.concatenate([buffer, block])
         while len(buffer) >= lead + window + tail:
-            yield buffer[: lead + window + tail]
-            buffer = buffer[window:]
+            yield SpeechWindow(buffer[: lead + window + tail], hop)
+            buffer = buffer[hop:]
     if buffer is None:
         raise ValueError("there are no speech features to make motion for")
     buffer = np.concatenate([buffer, np.repeat(buffer[-1:], tail, axis=0)])
     if len(buffer) > lead + tail:
-        yield buffer
+        yield SpeechWindow(buffer, len(buffer) - lead - tail)
+
+
+def seam(expected: Tensor, count: int) -> Pull:
+    """Draw a window of ``count`` frames to what its first ones were expected to be.
+
+    Held at the first frame, left free after the last: the weight falls as a smoothstep does.
+    """
+    frames = min(len(expected), count)
+    known = expected.new_zeros(count, expected.shape[1])
+    known[:frames] = expected[:frames]
+    x = torch.arange(count, device=expected.device) / len(expected)
+    x = x.clamp(0, 1)
+    return known, (1 - x * x * (3 - 2 * x))[:, None]
+
+
+def _last(frames: Tensor, count: int) -> Tensor:
+    """The last ``count`` of frames ``[n, D]``; too few are led by the first one, held."""
+    return torch.cat([frames[:1].expand(max(0, count - len(frames)), -1), frames[-count:]])
+
+
+def _options(sampling: Sampling | None, options: dict) -> tuple[Sampling, dict]:
+    """Options given by name go into ``sampling``; the rest is given back."""
+    names = {field.name for field in fields(Sampling)}
+    named = {name: value for name, value in options.items() if name in names}
+    rest = {name: value for name, value in options.items() if name not in names}
+    return replace(sampling or Sampling(), **named), rest
 
 
 def _resampled(vectors: Iterable[np.ndarray], source: float, fps: float) -> Iterator[MotionTrack]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gen.refiner import PatchSampler
     from gen.renderers.base import Renderer
+    from gen.sampling import Sampling
 
 #: Called as ``hook(stage, done, total)``; ``total`` is None where it is not known beforehand.
 ProgressHook = Callable[[str, int, int | None], None]
@@ -108,11 +109,7 @@ class TalkingHeadPipeline:
     Args:
         encoder: speech features (:class:`gen.audio.encoder.AudioEncoder`).
         motion: the motion model (:class:`gen.motion.MotionGenerator`).
-        steps: denoising steps a window.
-        guidance_scale: classifier-free guidance on speech.
-        lip_temperature: how much chance the lips are left, 0..1.
-        lip_prior: share of the lips that is left to the motion model's linear map, 0..1.
-        head_scale: factor of the head's movement.
+        sampling: options of the motion (:class:`gen.sampling.Sampling`).
         refiner: repaints the mouth (:class:`gen.refiner.PatchSampler`); None leaves it as drawn.
     """
 
@@ -120,20 +117,12 @@ class TalkingHeadPipeline:
         self,
         encoder,
         motion,
-        steps: int = 10,
-        guidance_scale: float = 1.0,
-        lip_temperature: float = 1.0,
-        lip_prior: float = 0.0,
-        head_scale: float = 1.0,
+        sampling: Sampling | None = None,
         refiner: PatchSampler | None = None,
     ) -> None:
         self.encoder = encoder
         self.motion = motion
-        self.steps = steps
-        self.guidance_scale = guidance_scale
-        self.lip_temperature = lip_temperature
-        self.lip_prior = lip_prior
-        self.head_scale = head_scale
+        self.sampling = sampling
         self.refiner = refiner
 
     @classmethod
@@ -147,6 +136,7 @@ class TalkingHeadPipeline:
 
         from gen.audio.encoder import load_encoder
         from gen.motion import MotionGenerator
+        from gen.sampling import Sampling
 
         folder = Path(path) if path is not None else None
         config_path = (folder or PACKAGED) / "pipeline.yaml"
@@ -156,7 +146,7 @@ class TalkingHeadPipeline:
         motion = MotionGenerator.from_pretrained(config_path.parent / "motion")
         refiner = _load_refiner(config_path.parent, config.get("refiner"))
         encoder = load_encoder(config["audio_encoder"])
-        return cls(encoder, motion, **config["sampling"], refiner=refiner)
+        return cls(encoder, motion, Sampling(**config["sampling"]), refiner)
 
     def to(self, device: str) -> TalkingHeadPipeline:
         """Move the networks."""
@@ -215,13 +205,10 @@ class TalkingHeadPipeline:
         features = self.encoder.stream(waveform, self.motion.denoiser.config.fps)
         speech = self.motion.stream(
             features,
+            self.sampling,
             fps=fps,
-            steps=steps or self.steps,
-            guidance_scale=self.guidance_scale,
-            lip_temperature=self.lip_temperature,
-            lip_prior=self.lip_prior,
-            head_scale=self.head_scale,
             generator=generator,
+            **({} if steps is None else {"steps": steps}),
         )
         return _exactly(_with_affect(speech, affect, fps), total)
 

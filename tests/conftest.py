@@ -62,6 +62,7 @@ def tiny_pipeline():
     from gen.models.motion import MotionDenoiser
     from gen.motion import MotionGenerator
     from gen.pipeline import TalkingHeadPipeline
+    from gen.sampling import Sampling
 
     encoder = load_encoder("mel")
     state = torch.get_rng_state()
@@ -79,7 +80,7 @@ def tiny_pipeline():
         beta_schedule="squaredcos_cap_v2", prediction_type="sample", clip_sample=False,
         timestep_spacing="trailing", rescale_betas_zero_snr=True,
     )  # fmt: skip
-    return TalkingHeadPipeline(encoder, MotionGenerator(denoiser, scheduler), steps=2)
+    return TalkingHeadPipeline(encoder, MotionGenerator(denoiser, scheduler), Sampling(steps=2))
 
 
 def coefficients(**values: float) -> np.ndarray:

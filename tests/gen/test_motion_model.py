@@ -14,7 +14,8 @@ from gen.bench.motion import (
     seam_jerk_ratio,
 )
 from gen.models.motion import MotionDenoiser
-from gen.motion import MotionGenerator
+from gen.motion import MotionGenerator, SpeechWindow
+from gen.sampling import Sampling
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES
 from recognizer.motion import MotionTrack
 
@@ -165,13 +166,14 @@ def test_blendshapes_are_clipped_and_pose_is_not(generator):
     assert np.abs(made.pose).max() > 1
 
 
+@pytest.mark.parametrize("overlap", [0, 7])
 @pytest.mark.parametrize("frames", [1, 19, 20, 21, 22, 45, 60])
-def test_stream_equals_call_however_speech_is_cut(generator, frames):
-    features = speech(frames)
-    whole = generator(features, steps=2, generator=seeded())
+def test_stream_equals_call_however_speech_is_cut(generator, frames, overlap):
+    features, options = speech(frames), {"steps": 2, "overlap": overlap}
+    whole = generator(features, generator=seeded(), **options)
     assert len(whole) == frames
     cuts = np.split(features, [1, 3, 3, 30])
-    tracks = list(generator.stream(iter(cuts), steps=2, generator=seeded()))
+    tracks = list(generator.stream(iter(cuts), generator=seeded(), **options))
     streamed = np.concatenate([t.to_vectors() for t in tracks])
     assert np.array_equal(streamed, whole.to_vectors())
     assert max(len(t) for t in tracks) <= 21
@@ -184,6 +186,47 @@ def test_frame_rate_is_linear_interpolation_across_windows(generator, fps):
     expected = plain.resampled(fps)
     assert made.fps == fps
     np.testing.assert_allclose(made.to_vectors(), expected.to_vectors(), atol=1e-5)
+
+
+def test_a_window_begins_where_the_one_before_expected_it_to(generator):
+    """So that nothing jumps where they meet."""
+    features, steps = speech(60), Sampling(steps=3)
+    lead, tail = 12, 2
+    padded = np.concatenate([np.repeat(features[:1], lead, axis=0), features])
+    whole = SpeechWindow(padded[: lead + 20 + tail], final=20)
+    (first,) = generator.stream_windows([whole], steps, generator=seeded())
+    border = 14
+    made = list(generator.stream(features, steps, overlap=20 - border, generator=seeded()))
+    a, b = first.to_vectors()[border:], made[1].to_vectors()[: 20 - border]
+    assert np.array_equal(made[0].to_vectors(), first.to_vectors()[:border])
+    off = np.abs(a - b).mean(1)
+    np.testing.assert_allclose(b[0], a[0], atol=1e-5)
+    assert off[0] < 0.1 * off[1:].min()
+    torn = list(generator.stream(features, steps, window=border, generator=seeded()))
+    assert np.abs(torn[1].to_vectors()[0] - a[0]).mean() > 10 * off[0]
+
+
+def test_the_first_window_does_not_depend_on_what_follows(generator):
+    """Frames that are given out are final, and the overlap needs no more than its own speech."""
+    features = speech(60)
+    first = next(generator.stream(features, steps=2, overlap=5, generator=seeded()))
+    later = features.copy()
+    later[22:] += 1
+    again = next(generator.stream(later, steps=2, overlap=5, generator=seeded()))
+    assert len(first) == 15
+    assert np.array_equal(first.to_vectors(), again.to_vectors())
+
+
+def test_options_by_name_replace_those_given_together(generator):
+    together = Sampling(steps=2, guidance_scale=1.5, window=12, overlap=4)
+    a = generator(speech(30), together, generator=seeded())
+    b = generator(
+        speech(30), Sampling(steps=5, guidance_scale=1.5, window=12, overlap=4), steps=2,
+        generator=seeded(),
+    )  # fmt: skip
+    assert np.array_equal(a.to_vectors(), b.to_vectors())
+    with pytest.raises(TypeError, match="stepps"):
+        generator(speech(30), stepps=2)
 
 
 def test_guidance_extrapolates_from_the_deaf_prediction(generator):
@@ -244,6 +287,9 @@ def test_lip_temperature_calms_the_lips_alone(generator):
         (np.zeros((5, AUDIO), np.float32), {"lip_prior": -0.1}, "lip_prior"),
         (np.zeros((5, AUDIO), np.float32), {"head_scale": -1}, "head_scale"),
         (np.zeros((5, AUDIO), np.float32), {"domain": "cartoon"}, "cartoon"),
+        (np.zeros((5, AUDIO), np.float32), {"window": 0}, "window"),
+        (np.zeros((5, AUDIO), np.float32), {"overlap": -1}, "overlap"),
+        (np.zeros((5, AUDIO), np.float32), {"overlap": 20}, "leaves nothing of 20 frames"),
     ],
 )
 def test_bad_input_is_named(generator, features, options, message):
