@@ -3,7 +3,7 @@
 A recipe builds a network and an optimiser, says what a step's losses are and what is measured every
 so often, and composes a :class:`TrainingLoop` of them. The loop owns progress (steps or minutes),
 the learning rate, backward and clipping, averaged weights, the log, and saving and resuming. It
-runs on what `accelerate` finds: the CPU, one GPU, or several processes.
+runs on what `accelerate` finds: the CPU, one GPU, or several processes; in full precision.
 
 All trainers are a function ``train(config, out_dir, data, resume=False)``. ``config`` is the run's
 :class:`LoopOptions`, a mapping of them, or their YAML file. ``out_dir`` is made if it is not there;
@@ -43,7 +43,8 @@ class LoopOptions:
         clip_norm: largest norm of the gradient.
         ema: decay of the averaged weights, the ones that are kept.
         log_every: steps.
-        save_every, save_minutes: steps, and minutes, between states to resume from.
+        save_every, save_minutes: steps, and minutes, between states to resume from; ``None``: not
+            by these.
         seed: of everything drawn.
     """
 
@@ -133,7 +134,7 @@ class TrainingLoop(Generic[Net]):
         self.state_path = self.out_dir / "state.safetensors"
         self._schedule, self._losses, self._evaluate = schedule, losses, evaluate
         self._save_model, self._after_backward = save_model, after_backward
-        self.accelerator = Accelerator()
+        self.accelerator = Accelerator(mixed_precision="no")
         self.device = self.accelerator.device
         self.average: Net = type(net).from_config(net.config)
         self.average.load_state_dict(net.state_dict())
@@ -215,8 +216,7 @@ class TrainingLoop(Generic[Net]):
             ValueError: the loss or its gradient is no number; the weights are as before.
         """
         self.net.train()
-        with self.accelerator.autocast():
-            losses = self._losses()
+        losses = self._losses()
         values = {
             name: float(value.detach() if isinstance(value, Tensor) else value)
             for name, value in losses.items()
@@ -227,9 +227,7 @@ class TrainingLoop(Generic[Net]):
             self._after_backward()
         self._share_gradients()
         norm = self.accelerator.clip_grad_norm_(self.net.parameters(), self.options.clip_norm)
-        # Half precision scales losses, finds too large gradients itself and leaves such steps out.
-        if self.accelerator.scaler is None:
-            self._check("gradient", float(norm), values)
+        self._check("gradient", float(norm), values)
         rate = self._schedule(self.progress, self.step)
         for group, highest in zip(self.optimizer.param_groups, self._highest, strict=True):
             group["lr"] = highest * rate * group.get("lr_scale", 1.0)
