@@ -122,7 +122,7 @@ class EmotionAccuracy(Metric):
         import torch
 
         confusion, unread = emotion_confusion(shown, asked, self.level)
-        self.confusion += torch.from_numpy(confusion)
+        self.confusion += torch.from_numpy(confusion).to(self.confusion.device)
         self.unread += unread
 
     def compute(self) -> dict:

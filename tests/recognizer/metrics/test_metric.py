@@ -1,5 +1,6 @@
 """Measures that add up over clips: in any order, in several parts, and without torchmetrics."""
 
+import doctest
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from recognizer.metrics import sampling
 from recognizer.metrics.extras import UnavailableError, torchmetrics
 from recognizer.metrics.metric import ClipMetric
 from recognizer.metrics.sampling import bootstrap_interval, summarize
@@ -70,7 +72,28 @@ def test_undefined_clips_are_counted_not_averaged(clips):
     assert metric.compute()["std"]["undefined"] == 1
 
 
+def test_as_torchmetrics_treats_a_metric(clips):
+    """In a collection, pickled by a worker, and after synchronisation joined states to tensors."""
+    import pickle
+
+    import torch
+    from torchmetrics import MetricCollection
+
+    both = MetricCollection({"one": Spread(), "ten": Spread(scale=10.0)})
+    for clip in clips:
+        both.update(clip)
+    both = pickle.loads(pickle.dumps(both))
+    wanted = np.mean([c.std() for c in clips])
+    assert both.compute()["ten_std"]["value"] == pytest.approx(10 * wanted)
+    synchronised = Spread()
+    synchronised.update(clips[0])
+    synchronised.clips = torch.tensor([[c.std(), np.ptp(c)] for c in clips])
+    assert synchronised.compute()["std"]["value"] == pytest.approx(wanted)
+    assert synchronised.compute()["std"]["n"] == 4
+
+
 def test_summary_of_nothing():
+    assert doctest.testmod(sampling).failed == 0
     assert summarize([]) == {"value": None, "n": 0, "undefined": 0, "ci95": None}
     assert bootstrap_interval([1.0]) is None
 
@@ -86,7 +109,8 @@ def test_without_torchmetrics_the_functions_still_work():
     code = (
         "import sys; sys.modules['torchmetrics'] = None\n"
         "from recognizer.metrics.metric import ClipMetric\n"
-        "from recognizer.metrics.extras import UnavailableError\n"
+        "from recognizer.metrics import sampling
+from recognizer.metrics.extras import UnavailableError\n"
         "class Length(ClipMetric):\n    measure = staticmethod(len)\n"
         "try:\n    Length()\nexcept UnavailableError as e:\n    print(e)\n"
     )
