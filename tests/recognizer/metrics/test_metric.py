@@ -109,8 +109,7 @@ def test_without_torchmetrics_the_functions_still_work():
     code = (
         "import sys; sys.modules['torchmetrics'] = None\n"
         "from recognizer.metrics.metric import ClipMetric\n"
-        "from recognizer.metrics import sampling
-from recognizer.metrics.extras import UnavailableError\n"
+        "from recognizer.metrics.extras import UnavailableError\n"
         "class Length(ClipMetric):\n    measure = staticmethod(len)\n"
         "try:\n    Length()\nexcept UnavailableError as e:\n    print(e)\n"
     )
