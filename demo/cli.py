@@ -39,6 +39,13 @@ def generate(
     arousal: Annotated[float | None, typer.Option(help="Arousal, -1 to 1.")] = None,
     au: Annotated[str | None, typer.Option(help="Action units 0-5: AU12=3,AU06=2.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="YAML file of keyframes.")] = None,
+    motion_in: Annotated[
+        Path | None,
+        typer.Option(help="Motion (.csv, .npz) to hold: its columns, over its frames."),
+    ] = None,
+    style: Annotated[
+        Path | None, typer.Option(help="Video or motion of somebody whose manner to take.")
+    ] = None,
     size: Size = 512,
     fps: Annotated[float, typer.Option(help="Frames a second, 1 to 120.")] = 25.0,
     steps: Annotated[int | None, typer.Option(help="Denoising steps a window.")] = None,
@@ -55,7 +62,7 @@ def generate(
     run(
         portrait, audio, output,
         emotion=emotion, valence=valence, arousal=arousal, au=au, timeline=timeline,
-        size=size, fps=fps, steps=steps, seed=seed, square=square,
+        motion_in=motion_in, style=style, size=size, fps=fps, steps=steps, seed=seed, square=square,
         motion_out=motion_out, model=model,
     )  # fmt: skip
 

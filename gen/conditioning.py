@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
+from gen.editing import MotionEdit
 from recognizer.facs import (
     ARKIT_INDEX,
     ARKIT_NAMES,
@@ -74,13 +76,23 @@ class AffectCurves:
 class Affect:
     """An emotional intention, constant or changing over time.
 
-    Build one by :meth:`emotion`, :meth:`valence_arousal`, :meth:`action_units`, :meth:`timeline`
-    or :meth:`load`; two add up (``Affect.emotion("happiness") + Affect.action_units(...)``).
+    Build one by :meth:`emotion`, :meth:`valence_arousal`, :meth:`action_units`,
+    :meth:`blendshapes`, :meth:`timeline` or :meth:`load`; two add up
+    (``Affect.emotion("happiness") + Affect.action_units(...)``).
+
+    Attributes:
+        keyframes: what is felt, by time.
+        shapes: seconds and coefficients by their ARKit names, that are held at that moment.
     """
 
-    def __init__(self, keyframes: Sequence[Keyframe] = ()) -> None:
+    def __init__(
+        self,
+        keyframes: Sequence[Keyframe] = (),
+        shapes: Sequence[tuple[float, Mapping[str, float]]] = (),
+    ) -> None:
         neutral = Keyframe(0.0, np.zeros((24, 2)), (0.0, 0.0), _one_hot("neutral", 1.0))
         self.keyframes = tuple(sorted(keyframes, key=lambda key: key.at)) or (neutral,)
+        self.shapes = tuple(shapes)
 
     @classmethod
     def emotion(cls, name: str, intensity: float = 1.0, at: float = 0.0) -> Affect:
@@ -143,8 +155,31 @@ class Affect:
         return cls([Keyframe(_time(at), _expand(checked), (0.0, 0.0), _one_hot("neutral", 1.0))])
 
     @classmethod
+    def blendshapes(cls, values: Mapping[str, float], at: float = 0.0) -> Affect:
+        """Coefficients that are held at a moment, eased in before and out after it.
+
+        Args:
+            values: by ARKit name, ``{"browInnerUp": 0.8}``, each 0..1.
+            at: seconds.
+
+        Raises:
+            ValueError: an unknown name or a value out of range.
+        """
+        checked = {}
+        for name, value in values.items():
+            if not isinstance(name, str) or name not in ARKIT_INDEX:
+                near = difflib.get_close_matches(str(name), ARKIT_NAMES, 1)
+                hint = f"did you mean {near[0]}?" if near else "it is none of ARKit's 52"
+                raise ValueError(f"unknown blendshape {name!r}: {hint}")
+            checked[name] = _within(value, 0, 1, name)
+        return cls(shapes=[(_time(at), checked)] if checked else ())
+
+    @classmethod
     def timeline(cls, keys: Sequence[Mapping]) -> Affect:
-        """Keyframes ``{at, emotion, intensity}``, ``{at, valence, arousal}`` or ``{at, aus}``.
+        """Keyframes, each a mapping with ``at`` in seconds.
+
+        ``{at, emotion, intensity}``, ``{at, valence, arousal}`` and ``{at, aus}`` are eased from
+        one to the next; ``{at, blendshapes}`` is held at its moment alone.
 
         Raises:
             ValueError: an entry is none of these; the message names it.
@@ -153,13 +188,15 @@ class Affect:
             raise ValueError("a timeline is a non-empty list of keyframes")
         if len(keys) > _MAX_KEYS:
             raise ValueError(f"a timeline has at most {_MAX_KEYS} keyframes")
-        frames = []
+        frames, shapes = [], []
         for number, key in enumerate(keys, start=1):
             try:
-                frames += cls._from_entry(key).keyframes
+                entry = cls._from_entry(key)
             except (ValueError, TypeError) as error:
                 raise ValueError(f"timeline entry {number}: {error}") from error
-        return cls(frames)
+            shapes += entry.shapes
+            frames += () if entry.shapes else entry.keyframes
+        return cls(frames, shapes)
 
     @classmethod
     def _from_entry(cls, key: Mapping) -> Affect:
@@ -167,12 +204,26 @@ class Affect:
             raise ValueError(
                 f"expected a mapping such as {{at: 1.5, emotion: happiness}}, got {key!r}"
             )
-        unknown = set(key) - {"at", "emotion", "intensity", "valence", "arousal", "aus"}
+        unknown = set(key) - {
+            "at",
+            "emotion",
+            "intensity",
+            "valence",
+            "arousal",
+            "aus",
+            "blendshapes",
+        }
         if unknown:
             raise ValueError(f"unknown key {sorted(map(str, unknown))[0]!r}")
         if "at" not in key:
             raise ValueError("it has no 'at' (seconds)")
         at = key["at"]
+        if "blendshapes" in key:
+            if set(key) != {"at", "blendshapes"}:
+                raise ValueError("'blendshapes' stands alone: give what else it asks for an entry")
+            if not isinstance(key["blendshapes"], Mapping) or not key["blendshapes"]:
+                raise ValueError("'blendshapes' must map ARKit names to values")
+            return cls.blendshapes(key["blendshapes"], at)
         if "emotion" in key:
             return cls.emotion(key["emotion"], key.get("intensity", 1.0), at)
         if "aus" in key:
@@ -181,7 +232,9 @@ class Affect:
             return cls.action_units(key["aus"], at)
         if "valence" in key or "arousal" in key:
             return cls.valence_arousal(key.get("valence", 0.0), key.get("arousal", 0.0), at)
-        raise ValueError("it asks for nothing: give emotion, valence and arousal, or aus")
+        raise ValueError(
+            "it asks for nothing: give emotion, valence and arousal, aus or blendshapes"
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Affect:
@@ -205,7 +258,10 @@ class Affect:
             raise ValueError(f"{path.name}: {error}") from error
 
     def __add__(self, other: Affect) -> Affect:
-        """Both demands at once; action units add up (to at most 5), as do valence and arousal."""
+        """Both demands at once; action units add up (to at most 5), as do valence and arousal.
+
+        Of a blendshape that both hold at one moment, the second one's value stands.
+        """
         times = sorted({key.at for key in (*self.keyframes, *other.keyframes)})
         a, b = self.curves(np.array(times)), other.curves(np.array(times))
         keys = []
@@ -214,7 +270,11 @@ class Affect:
             place = np.clip(a.valence_arousal[i] + b.valence_arousal[i], -1, 1)
             aus = np.clip(a.aus[i] + b.aus[i], 0, AU_MAX)
             keys.append(Keyframe(at, aus, (float(place[0]), float(place[1])), emotion))
-        return Affect(keys)
+        return Affect(keys, (*self.shapes, *other.shapes))
+
+    def edits(self) -> tuple[MotionEdit, ...]:
+        """What is held, for :class:`gen.motion.MotionGenerator`; empty where nothing is."""
+        return (MotionEdit.keys(self.shapes),) if self.shapes else ()
 
     def curves(self, times: np.ndarray) -> AffectCurves:
         """Targets at times ``[T]`` in seconds: eased (smoothstep) from keyframe to keyframe."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gen.audio.closures import close_lips
+from gen.audio.windows import SpeechWindow, speech_windows
+from gen.editing import MotionEdit, edited
 from gen.models.motion import MotionDenoiser
 from gen.sampling import Pull, Sampling, WindowSampler
 from recognizer.motion import MotionTrack
@@ -82,6 +84,8 @@ class MotionGenerator:
         *,
         fps: float = 25.0,
         start: MotionTrack | None = None,
+        edits: Sequence[MotionEdit] = (),
+        gains: np.ndarray | None = None,
         generator: torch.Generator | None = None,
         callback: StepCallback | None = None,
         **options,
@@ -95,6 +99,10 @@ class MotionGenerator:
             fps: frame rate of the returned track.
             start: motion just before the first frame, to continue from; else the track begins
                 freely.
+            edits: coefficients that are held, in the returned motion's own units; the rest is
+                sampled to fit. Of two that hold the same the later stands.
+            gains: ``[58]`` factors of the columns of the motion (see :meth:`gen.style.Style.gains`)
+                beside ``head_scale``.
             generator: source of the noise; lips follow the speech, head, brows and blinks the seed.
             callback: progress.
             options: fields of ``sampling`` by name, which they replace.
@@ -106,8 +114,8 @@ class MotionGenerator:
             ValueError: features of another shape or not finite, no frames, a bad option.
         """
         tracks = self.stream(
-            features, sampling, fps=fps, start=start, generator=generator, callback=callback,
-            **options,
+            features, sampling, fps=fps, start=start, edits=edits, gains=gains,
+            generator=generator, callback=callback, **options,
         )  # fmt: skip
         return MotionTrack.from_vectors(np.concatenate([t.to_vectors() for t in tracks]), fps)
 
@@ -146,6 +154,8 @@ class MotionGenerator:
         *,
         fps: float = 25.0,
         start: MotionTrack | None = None,
+        edits: Sequence[MotionEdit] = (),
+        gains: np.ndarray | None = None,
         generator: torch.Generator | None = None,
         callback: StepCallback | None = None,
     ) -> Iterator[MotionTrack]:
@@ -157,37 +167,41 @@ class MotionGenerator:
         sampling = sampling or Sampling()
         if not (0 < fps < 1000):
             raise ValueError(f"fps must be positive and below 1000, got {fps}")
-        if start is not None and sampling.head_scale > 0:
-            start = MotionTrack(start.blendshapes, start.pose / sampling.head_scale, start.fps)
-        vectors = self._sampled(windows, sampling, start, generator, callback)
-        return _resampled(vectors, self.denoiser.config.fps, fps)
+        units = np.ones(self.denoiser.config.motion_dim, np.float32)
+        units *= 1 if gains is None else gains
+        units[52:] *= sampling.head_scale
+        vectors = self._sampled(windows, sampling, units, start, edits, generator, callback)
+        return edited(_resampled(vectors, self.denoiser.config.fps, fps), edits)
 
     def _sampled(
         self,
         windows: Iterable[SpeechWindow],
         sampling: Sampling,
+        units: np.ndarray,
         start: MotionTrack | None,
+        edits: Sequence[MotionEdit],
         generator: torch.Generator | None,
         callback: StepCallback | None,
     ) -> Iterator[np.ndarray]:
-        """Motion vectors ``[n, 58]`` of each window, in their own units."""
+        """Motion vectors ``[n, 58]`` of each window, ``units`` times what the network makes."""
         denoiser, config, device = self.denoiser, self.denoiser.config, self.denoiser.device
         sample = WindowSampler(denoiser, self.scheduler, sampling)
         lead = config.prefix_frames + config.audio_context
-        units = np.ones(config.motion_dim, np.float32)
-        units[52:] = sampling.head_scale
-        made = None if start is None else denoiser.normalize(self._known(start).to(device))
+        made = None if start is None else self._known(start, units)
         noise = torch.empty(0, config.motion_dim)
         expected = torch.empty(0, config.motion_dim, device=device)
+        first = 0
         for index, window in enumerate(windows):
             count = len(window.features) - lead - config.audio_context
             drawn = torch.randn((1, count - len(noise), 58), generator=generator)
             noise = torch.cat([noise, drawn[0]])
+            pulls = [seam(expected, count)] if len(expected) else []
+            pulls += [self._pull(edit, first, count, units) for edit in edits]
             normal = sample(
                 torch.from_numpy(window.features[:, : config.audio_dim]).to(device)[None],
                 None if made is None else _last(made, config.prefix_frames)[None],
                 noise.to(device)[None],
-                [seam(expected, count)] if len(expected) else [],
+                pulls,
                 callback and functools.partial(callback, index),
             )
             motion = denoiser.denormalize(normal)
@@ -197,16 +211,32 @@ class MotionGenerator:
             made = made[-config.prefix_frames :]
             expected, noise = kept[window.final :], noise[window.final :]
             closures = window.features[lead : lead + window.final, config.audio_dim :]
+            final *= units
+            final[:, :52] = final[:, :52].clip(0, 1)
             if closures.shape[1]:
                 final[:, :52] = close_lips(final[:, :52], closures[:, 0])
-            yield final * units
+            yield final
+            first += window.final
 
-    def _known(self, start: MotionTrack) -> Tensor:
+    def _known(self, start: MotionTrack, units: np.ndarray) -> Tensor:
         """The last prefix frames of a track at the model's frame rate; a short one is held."""
         vectors = start.filled().resampled(self.denoiser.config.fps).to_vectors()
-        frames = self.denoiser.config.prefix_frames
-        held = np.repeat(vectors[:1], max(0, frames - len(vectors)), axis=0)
-        return torch.from_numpy(np.concatenate([held, vectors])[-frames:])
+        vectors = torch.from_numpy(_in_units(vectors, units)).to(self.denoiser.device)
+        return _last(self.denoiser.normalize(vectors), self.denoiser.config.prefix_frames)
+
+    def _pull(self, edit: MotionEdit, first: int, count: int, units: np.ndarray) -> Pull:
+        """What an edit holds in a window that begins at frame ``first``."""
+        values, weights = edit.at((first + np.arange(count)) / self.denoiser.config.fps)
+        known = torch.from_numpy(_in_units(values, units)).to(self.denoiser.device)
+        weights = torch.from_numpy(weights * (units > 0)).to(self.denoiser.device)
+        return self.denoiser.normalize(known), weights
+
+
+def _in_units(vectors: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Motion vectors as the network makes them; what ``units`` take out is 0."""
+    out = np.divide(vectors, units, out=np.zeros_like(vectors), where=units > 0)
+    out[:, :52] = out[:, :52].clip(0, 1)
+    return out
 
 
 def _checked(blocks: Iterable[np.ndarray], width: int) -> Iterator[np.ndarray]:
@@ -218,47 +248,6 @@ def _checked(blocks: Iterable[np.ndarray], width: int) -> Iterator[np.ndarray]:
             raise ValueError("speech features hold values that are not finite")
         if len(block):
             yield block
-
-
-@dataclass(frozen=True)
-class SpeechWindow:
-    """Speech for one window of motion.
-
-    Attributes:
-        features: float32 ``[lead + n + tail, D]``: for the prefix and what the network sees before
-            it, ``n`` frames to sample, and what it sees after them.
-        final: the first so many of the ``n`` frames are given out; what lies beyond them the next
-            window samples again.
-    """
-
-    features: np.ndarray
-    final: int
-
-
-def speech_windows(
-    blocks: Iterable[np.ndarray], lead: int, window: int, hop: int, tail: int
-) -> Iterator[SpeechWindow]:
-    """Cut a stream of feature blocks into windows of ``window`` frames, ``hop`` of them final.
-
-    The last one takes what is left, from ``window - hop + tail`` frames to ``window + tail - 1``
-    (fewer where there are no more), all final. What lies before the first frame and after the last
-    repeats them.
-
-    Raises:
-        ValueError: there are no features.
-    """
-    buffer = None
-    for block in blocks:
-        buffer = np.repeat(block[:1], lead, axis=0) if buffer is None else buffer
-        buffer = np.concatenate([buffer, block])
-        while len(buffer) >= lead + window + tail:
-            yield SpeechWindow(buffer[: lead + window + tail], hop)
-            buffer = buffer[hop:]
-    if buffer is None:
-        raise ValueError("there are no speech features to make motion for")
-    buffer = np.concatenate([buffer, np.repeat(buffer[-1:], tail, axis=0)])
-    if len(buffer) > lead + tail:
-        yield SpeechWindow(buffer, len(buffer) - lead - tail)
 
 
 def seam(expected: Tensor, count: int) -> Pull:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gen.audio.windows import Live, live_encoder, live_windows
+from gen.clip import ProgressHook, TalkingHeadOutput, quiet
 from gen.conditioning import Affect
-from gen.expression import MARGIN, add_expression
+from gen.editing import MotionEdit, edited
+from gen.expression import MARGIN
+from gen.mixing import exactly, with_affect
 from gen.renderers.base import before_first_frame
 from recognizer.media import read_audio, read_image
 from recognizer.motion import MotionTrack
@@ -21,86 +24,11 @@ if TYPE_CHECKING:
     import torch
 
     from gen.refiner import PatchSampler
-    from gen.renderers.base import Renderer
     from gen.sampling import Sampling
+    from gen.style import Style
 
-#: Called as ``hook(stage, done, total)``; ``total`` is None where it is not known beforehand.
-ProgressHook = Callable[[str, int, int | None], None]
 _RATE = 16_000
 PACKAGED = Path(__file__).parent / "weights"
-
-
-def _quiet(stage: str, done: int, total: int | None) -> None:
-    """The default hook: no report."""
-
-
-@dataclass
-class TalkingHeadOutput:
-    """A clip that is made while it is read.
-
-    Attributes:
-        size: ``(width, height)`` in pixels.
-        fps: frames a second.
-        total: how many frames there will be.
-        affect: what was asked for.
-        faces: how many faces the portrait showed; the largest one speaks.
-    """
-
-    size: tuple[int, int]
-    fps: float
-    total: int
-    affect: Affect
-    faces: int
-    _renderer: Renderer
-    _motion: Iterator[MotionTrack]
-    _audio: object
-    _hook: ProgressHook
-    _made: list[MotionTrack] = field(default_factory=list)
-
-    @property
-    def motion(self) -> MotionTrack:
-        """The whole motion; what has not been made yet is made now."""
-        vectors = np.concatenate([track.to_vectors() for track in self._tracks()])
-        return MotionTrack.from_vectors(vectors, self.fps)
-
-    @property
-    def frames(self) -> Iterator[np.ndarray]:
-        """Frames uint8 ``[H, W, 3]``, drawn one by one; may be asked for again."""
-        done = 0
-        renderer = before_first_frame(self._renderer)
-        for track in self._tracks():
-            for blendshapes, pose in zip(track.blendshapes, track.pose, strict=True):
-                yield renderer.render(blendshapes, pose)
-                done += 1
-                self._hook("rendering", done, self.total)
-
-    def _tracks(self) -> Iterator[MotionTrack]:
-        # By number, because several readers may take turns in having the next one made.
-        for i in itertools.count():
-            if i == len(self._made):
-                track = next(self._motion, None)
-                if track is None:
-                    return
-                self._made.append(track)
-            yield self._made[i]
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write an ``.mp4`` with the sound; it appears when it is complete.
-
-        Raises:
-            ValueError: the path cannot be written.
-        """
-        from gen.provenance import container_marks
-        from gen.video import VideoWriter
-
-        width, height = self.size
-        marks = container_marks(Path(path).stem)
-        with VideoWriter(
-            path, width, height, self.fps, audio=self._audio, metadata=marks
-        ) as writer:
-            for frame in self.frames:
-                writer.write(frame)
-        return Path(path)
 
 
 class TalkingHeadPipeline:
@@ -110,6 +38,9 @@ class TalkingHeadPipeline:
         encoder: speech features (:class:`gen.audio.encoder.AudioEncoder`).
         motion: the motion model (:class:`gen.motion.MotionGenerator`).
         sampling: options of the motion (:class:`gen.sampling.Sampling`).
+        live: how :meth:`stream` hears (:class:`gen.audio.windows.Live`) and its own sampling.
+        typical: how the motion model moves of itself (:class:`gen.style.Style`); a style is
+            transferred relative to it.
         refiner: repaints the mouth (:class:`gen.refiner.PatchSampler`); None leaves it as drawn.
     """
 
@@ -118,11 +49,17 @@ class TalkingHeadPipeline:
         encoder,
         motion,
         sampling: Sampling | None = None,
+        live: tuple[Live, Sampling] | None = None,
+        typical: Style | None = None,
         refiner: PatchSampler | None = None,
     ) -> None:
+        from gen.sampling import Sampling
+
         self.encoder = encoder
         self.motion = motion
-        self.sampling = sampling
+        self.sampling = sampling or Sampling()
+        self.live = live or (Live(), self.sampling)
+        self.typical = typical
         self.refiner = refiner
 
     @classmethod
@@ -137,6 +74,7 @@ class TalkingHeadPipeline:
         from gen.audio.encoder import load_encoder
         from gen.motion import MotionGenerator
         from gen.sampling import Sampling
+        from gen.style import Style
 
         folder = Path(path) if path is not None else None
         config_path = (folder or PACKAGED) / "pipeline.yaml"
@@ -146,7 +84,12 @@ class TalkingHeadPipeline:
         motion = MotionGenerator.from_pretrained(config_path.parent / "motion")
         refiner = _load_refiner(config_path.parent, config.get("refiner"))
         encoder = load_encoder(config["audio_encoder"])
-        return cls(encoder, motion, Sampling(**config["sampling"]), refiner)
+        hearing, sampling = dict(config.get("live", {})), config["sampling"]
+        live = Sampling(**sampling | hearing.pop("sampling", {}))
+        return cls(
+            encoder, motion, Sampling(**sampling), (Live(**hearing), live),
+            Style(**config["style"]) if "style" in config else None, refiner,
+        )  # fmt: skip
 
     def to(self, device: str) -> TalkingHeadPipeline:
         """Move the networks."""
@@ -167,6 +110,8 @@ class TalkingHeadPipeline:
         fps: float = 25.0,
         square: bool = True,
         steps: int | None = None,
+        edits: Sequence[MotionEdit] = (),
+        style: Style | None = None,
         generator: torch.Generator | None = None,
         progress: ProgressHook | None = None,
     ) -> TalkingHeadOutput:
@@ -180,6 +125,9 @@ class TalkingHeadPipeline:
             fps: frames a second.
             square: crop to a square around the face.
             steps: denoising steps, the pipeline's own by default.
+            edits: motion that is held (:class:`gen.editing.MotionEdit`): exactly, whatever affect
+                says, while the rest is made to fit.
+            style: whose way of moving to take (:class:`gen.style.Style`).
             generator: source of all randomness; the same seed gives the same clip.
             progress: see :data:`ProgressHook`.
 
@@ -187,37 +135,137 @@ class TalkingHeadPipeline:
             ValueError: an input cannot be used; the message is one line.
             FileNotFoundError: an input is not there.
         """
-        hook = progress or _quiet
+        hook = progress or quiet
         hook("reading", 0, None)
         waveform = audio if isinstance(audio, np.ndarray) else read_audio(audio, _RATE)
         renderer, faces = prepare_portrait(portrait, size, square, hook, refiner=self.refiner)
         total = max(1, round(len(waveform) / _RATE * fps))
         affect = affect or Affect()
-        motion = self._speak(waveform, affect, fps, total, steps, generator, hook)
+        hook("listening", 0, None)
+        features = self.encoder.stream(waveform, self.motion.denoiser.config.fps)
+        edits = (*edits, *affect.edits())
+        speech = self.motion.stream(
+            features, self.sampling, fps=fps, edits=edits, gains=self._gains(style),
+            generator=generator, **({} if steps is None else {"steps": steps}),
+        )  # fmt: skip
+        motion = exactly(self._shown(speech, affect, edits, style, generator, fps, MARGIN), total)
         sound = (audio, _RATE) if isinstance(audio, np.ndarray) else audio
         return TalkingHeadOutput(
             renderer.size, fps, total, affect, faces, renderer, motion, sound, hook
         )
 
-    def _speak(self, waveform, affect, fps, total, steps, generator, hook) -> Iterator[MotionTrack]:
-        """Motion window by window, at ``fps``, exactly ``total`` frames."""
-        hook("listening", 0, None)
-        features = self.encoder.stream(waveform, self.motion.denoiser.config.fps)
-        speech = self.motion.stream(
-            features,
-            self.sampling,
+    def stream(
+        self,
+        portrait: str | os.PathLike | np.ndarray,
+        audio_chunks: Iterable[np.ndarray],
+        affect: Affect | None = None,
+        *,
+        size: int = 512,
+        fps: float = 25.0,
+        square: bool = True,
+        steps: int | None = None,
+        edits: Sequence[MotionEdit] = (),
+        style: Style | None = None,
+        generator: torch.Generator | None = None,
+        progress: ProgressHook | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Frames of a portrait that speaks along with live sound.
+
+        Sound is heard in blocks of ``live.hop`` frames (see :class:`gen.audio.windows.Live`); a
+        block's frames are yielded as soon as ``live.ahead`` frames of sound after it are there. The
+        same sound gives the same frames however it is cut into chunks. They are not those of
+        :meth:`__call__`, which hears seconds ahead.
+
+        Args:
+            audio_chunks: float32 ``[N]`` each, at 16 kHz, of any length above 0. The portrait is
+                fitted before the first one is asked for.
+
+        The other arguments are those of :meth:`__call__`.
+
+        Yields:
+            uint8 ``[n, H, W, 3]``.
+
+        Raises:
+            ValueError: an input cannot be used; the message is one line.
+            FileNotFoundError: an input is not there.
+        """
+        hook = progress or quiet
+        hook("reading", 0, None)
+        renderer, _ = prepare_portrait(portrait, size, square, hook, refiner=self.refiner)
+        motion = self.stream_motion(
+            audio_chunks,
+            affect,
             fps=fps,
+            steps=steps,
+            edits=edits,
+            style=style,
             generator=generator,
-            **({} if steps is None else {"steps": steps}),
         )
-        return _exactly(_with_affect(speech, affect, fps), total)
+        hook("listening", 0, None)
+
+        def frames() -> Iterator[np.ndarray]:
+            drawing, done = before_first_frame(renderer), 0
+            for track in motion:
+                rows = zip(track.blendshapes, track.pose, strict=True)
+                yield np.stack([drawing.render(shapes, pose) for shapes, pose in rows])
+                done += len(track)
+                hook("rendering", done, None)
+
+        return frames()
+
+    def stream_motion(
+        self,
+        audio_chunks: Iterable[np.ndarray],
+        affect: Affect | None = None,
+        *,
+        fps: float = 25.0,
+        steps: int | None = None,
+        edits: Sequence[MotionEdit] = (),
+        style: Style | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[MotionTrack]:
+        """The motion that :meth:`stream` draws, block by block; the arguments are its."""
+        affect, (live, sampling) = affect or Affect(), self.live
+        config = self.motion.denoiser.config
+        encoder = live_encoder(self.encoder, live.frames / config.fps)
+        windows = live_windows(
+            encoder.encode,
+            audio_chunks,
+            live,
+            lead=config.prefix_frames + config.audio_context,
+            tail=config.audio_context,
+            fps=config.fps,
+        )
+        edits = (*edits, *affect.edits())
+        if steps is not None:
+            sampling = replace(sampling, steps=steps)
+        speech = self.motion.stream_windows(
+            windows, sampling, fps=fps, edits=edits, gains=self._gains(style), generator=generator
+        )
+        return self._shown(speech, affect, edits, style, generator, fps, 0)
+
+    def _gains(self, style: Style | None) -> np.ndarray | None:
+        if style is None:
+            return None
+        if self.typical is None:
+            raise ValueError("this pipeline does not say how its model moves: a style needs that")
+        return style.gains(self.typical)
+
+    def _shown(
+        self, speech, affect, edits, style, generator, fps: float, margin: int
+    ) -> Iterator[MotionTrack]:
+        """Speech with blinks as often as the style has them, expression, and what is held."""
+        if style is not None:
+            seed = 0 if generator is None else generator.initial_seed()
+            speech = style.paced(speech, self.typical, np.random.default_rng(seed))
+        return edited(with_affect(speech, affect, fps, margin), edits)
 
 
 def prepare_portrait(
     portrait,
     size: int,
     square: bool,
-    hook: ProgressHook = _quiet,
+    hook: ProgressHook = quiet,
     worn: np.ndarray | None = None,
     refiner: PatchSampler | None = None,
 ):
@@ -249,45 +297,3 @@ def _load_refiner(folder: Path, name: str | None) -> PatchSampler | None:
     from gen.refiner import PatchSampler
 
     return PatchSampler.from_pretrained(folder / name)
-
-
-def _with_affect(
-    speech: Iterable[MotionTrack], affect: Affect, fps: float
-) -> Iterator[MotionTrack]:
-    """Add the expression; each window is held back by the frames that its end depends on."""
-    held = np.empty((0, 58), np.float32)  # frames whose future is not known yet
-    past = np.empty((0, 58), np.float32)
-    start = 0
-
-    def mixed(vectors: np.ndarray, count: int) -> MotionTrack:
-        window = np.concatenate([past, vectors])
-        times = (np.arange(len(window)) + start - len(past) + 0.5) / fps
-        wanted = affect.curves(times).blendshapes()
-        out = window.copy()
-        out[:, :52] = add_expression(window[:, :52], wanted)
-        return MotionTrack.from_vectors(out[len(past) : len(past) + count], fps)
-
-    for track in speech:
-        vectors = np.concatenate([held, track.to_vectors()])
-        ready = len(vectors) - MARGIN
-        if ready > 0:
-            yield mixed(vectors, ready)
-            past = np.concatenate([past, vectors[:ready]])[-MARGIN:]
-            vectors, start = vectors[ready:], start + ready
-        held = vectors
-    if len(held):
-        yield mixed(held, len(held))
-
-
-def _exactly(tracks: Iterable[MotionTrack], total: int) -> Iterator[MotionTrack]:
-    """Cut, or hold the last frame, so that ``total`` frames come out."""
-    count, last = 0, None
-    for track in tracks:
-        last = track.to_vectors()[: total - count]
-        if len(last) == 0:
-            return
-        count += len(last)
-        yield MotionTrack.from_vectors(last, track.fps)
-        fps = track.fps
-    if last is not None and count < total:
-        yield MotionTrack.from_vectors(np.repeat(last[-1:], total - count, axis=0), fps)

@@ -63,6 +63,7 @@ def tiny_pipeline():
     from gen.motion import MotionGenerator
     from gen.pipeline import TalkingHeadPipeline
     from gen.sampling import Sampling
+    from gen.style import Style
 
     encoder = load_encoder("mel")
     state = torch.get_rng_state()
@@ -80,7 +81,10 @@ def tiny_pipeline():
         beta_schedule="squaredcos_cap_v2", prediction_type="sample", clip_sample=False,
         timestep_spacing="trailing", rescale_betas_zero_snr=True,
     )  # fmt: skip
-    return TalkingHeadPipeline(encoder, MotionGenerator(denoiser, scheduler), Sampling(steps=2))
+    yaw = 12 / 2**1.5  # a head that swings by 12 degrees moves twice as much
+    typical = Style(head=(1, yaw, 1, 1, 1, 1), brow=0.1, lip=0.02, blink=0.5, blinks_per_minute=15)
+    motion = MotionGenerator(denoiser, scheduler)
+    return TalkingHeadPipeline(encoder, motion, Sampling(steps=2), typical=typical)
 
 
 def coefficients(**values: float) -> np.ndarray:

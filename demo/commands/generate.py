@@ -11,11 +11,12 @@ import typer
 from demo.checks import in_range, picture, readable, writable
 from demo.progress import progress_bar
 from gen.conditioning import Affect
+from gen.editing import MotionEdit
 
 
 def run(
     portrait: Path, audio: Path, output: Path, *, emotion, valence, arousal, au, timeline,
-    size, fps, steps, seed, square, motion_out, model,
+    motion_in, style, size, fps, steps, seed, square, motion_out, model,
 ) -> None:  # fmt: skip
     """See ``facewright generate --help``."""
     affect = parse_affect(emotion, valence, arousal, au, timeline)
@@ -29,18 +30,23 @@ def run(
         writable(motion_out, ".csv", ".npz")
     picture(portrait)
     readable(audio, "sound file")
+    edits = (MotionEdit.load(readable(motion_in, "motion file")),) if motion_in else ()
+    if style:
+        readable(style, "style")
 
     import torch
 
     from gen.pipeline import TalkingHeadPipeline
+    from gen.style import Style
 
     generator = torch.Generator().manual_seed(seed)
     with progress_bar() as hook:
         hook("loading models", 0, None)
         pipeline = TalkingHeadPipeline.from_pretrained(model)
+        manner = Style.load(style, hook) if style else None
         clip = pipeline(
             portrait, audio, affect, size=size, fps=fps, square=square, steps=steps,
-            generator=generator, progress=hook,
+            edits=edits, style=manner, generator=generator, progress=hook,
         )  # fmt: skip
         if clip.faces > 1:
             typer.echo(f"{clip.faces} faces in {portrait.name}: the largest one speaks", err=True)

@@ -71,6 +71,10 @@ class ArticulationEncoder:
         self.base.to(device)
         return self
 
+    def within(self, seconds: float) -> ArticulationEncoder:
+        """The same maps on sound of so many seconds, heard as one window."""
+        return ArticulationEncoder(self.base.within(seconds), self.ridge, self.closures)
+
     def encode(self, waveform: np.ndarray, fps: float = FPS) -> np.ndarray:
         """Float32 ``[T, dim]`` of a waveform float32 ``[N]`` at 16 kHz.
 

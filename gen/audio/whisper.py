@@ -54,8 +54,6 @@ class Windows:
 
 #: For files: much context, little computing.
 FILE = Windows(past=2.5, hop=10.0, future=2.5)
-#: For live sound: features follow it by at most 440 ms.
-LIVE = Windows(past=5.0, hop=0.2, future=0.24)
 
 
 class WhisperBlock(nn.Module):
@@ -146,6 +144,10 @@ class WhisperEncoder:
         """Move the network."""
         self.network.to(device)
         return self
+
+    def within(self, seconds: float) -> WhisperEncoder:
+        """The same network on sound of so many seconds: one window, with nothing around it."""
+        return WhisperEncoder(self.network, Windows(past=0.0, hop=seconds, future=0.0))
 
     @torch.inference_mode()
     def tokens(self, samples: np.ndarray) -> np.ndarray:

@@ -43,6 +43,8 @@ def files(tmp_path_factory, portrait_path, picture, renderer):
     (folder / "loud.csv").write_text("time,jawOpen\n0,7\n0.04,0\n")
     (folder / "gone.csv").write_text("time,jawOpen\n0,\n0.04,\n")
     (folder / "slow.csv").write_text("time,jawOpen\n0,0\n100,0\n")
+    (folder / "typo.csv").write_text("time,jawOpem,jawOpen\n0,0,0\n0.04,0,0\n")
+    (folder / "odd.yaml").write_text("- {at: 0, blendshapes: {browInerUp: 1}}\n")
     (folder / "rage.yaml").write_text("- {at: 0, emotion: rage}\n")
     (folder / "broken.yaml").write_text("- {at: 0, emotion\n")
     (folder / "plan.yaml").write_text("- {at: 0, emotion: neutral}\n- {at: 0.5, emotion: anger}\n")

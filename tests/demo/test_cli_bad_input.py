@@ -41,6 +41,18 @@ BAD = {
     "timeline of rage": (GENERATE + "--timeline @rage.yaml", "entry 1", "'rage'"),
     "timeline is a folder": (GENERATE + "--timeline @folder", "folder"),
     "picture as timeline": (GENERATE + "--timeline @me.png", "me.png"),
+    "timeline of no blendshape": (GENERATE + "--timeline @odd.yaml", "entry 1", "'browInerUp'"),
+    # given motion
+    "missing motion in": (GENERATE + "--motion-in @no.csv", "no.csv"),
+    "text as motion in": (GENERATE + "--motion-in @text.csv", "text.csv"),
+    "unknown column in": (GENERATE + "--motion-in @typo.csv", "typo.csv", "'jawOpem'"),
+    "jaw of seven in": (GENERATE + "--motion-in @loud.csv", "blendshapes must be 0..1"),
+    "empty motion in": (GENERATE + "--motion-in @gone.csv", "no values to hold"),
+    "missing style": (GENERATE + "--style @no.mp4", "no.mp4"),
+    "text as style": (GENERATE + "--style @text.mp4", "text.mp4"),
+    "sound as style": (GENERATE + "--style @speech.wav", "speech.wav is not a video"),
+    "style without a face": (GENERATE + "--style @mute.mp4", "no face"),
+    "style too short": (GENERATE + "--style @m.csv", "m.csv: a style needs a second of motion"),
     # numbers
     "size 10": ("generate @me.png @speech.wav -o %o.mp4 --size 10", "--size must be 64 to 4096"),
     "size 100000": ("generate @me.png @speech.wav -o %o.mp4 --size 100000", "--size"),

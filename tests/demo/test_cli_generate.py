@@ -68,6 +68,36 @@ def test_intentions_add_up(run, tmp_path):
     assert np.array_equal(track.pose, plain.pose)
 
 
+def test_motion_that_is_held(run, tmp_path):
+    (tmp_path / "brows.csv").write_text(
+        "time,browInnerUp,headYaw\n" + "".join(f"{i / 25},{i / 10},{-i}\n" for i in range(10))
+    )
+    (tmp_path / "keys.yaml").write_text(
+        "- {at: 0, emotion: surprise}\n- {at: 0.48, blendshapes: {jawOpen: 0.7}}\n"
+    )
+    line = GENERATE + "--motion-out %m.csv "
+    succeeded(run(line + "--motion-in %brows.csv --timeline %keys.yaml"))
+    track = MotionTrack.load(tmp_path / "m.csv")
+    assert track["browInnerUp"][:10] == pytest.approx(np.arange(10) / 10, abs=1e-5)
+    assert track["headYaw"][:10] == pytest.approx(-np.arange(10), abs=1e-5)
+    assert track["jawOpen"][12] == pytest.approx(0.7, abs=1e-5)
+    assert (track["browOuterUpLeft"] > 0.4).all()  # the surprise is there beside it
+    succeeded(run(line))
+    assert MotionTrack.load(tmp_path / "m.csv")["browInnerUp"][9] < 0.8
+
+
+def test_style(run, tmp_path):
+    track = MotionTrack.zeros(50)
+    track["headYaw"][:] = 12 * np.sin(np.arange(50))
+    track.save(tmp_path / "s.csv")
+    line = GENERATE + "--motion-out %m.csv "
+    yaw = []
+    for more in ("", "--style %s.csv"):
+        succeeded(run(line + more))
+        yaw.append(MotionTrack.load(tmp_path / "m.csv")["headYaw"])
+    assert yaw[1] == pytest.approx(2 * yaw[0], rel=1e-3)
+
+
 def test_same_seed_same_file(run, tmp_path):
     for name in ("a", "b"):
         succeeded(run(f"generate @me.png @speech.wav -o %{name}.mp4 --size 64 --seed 5"))

@@ -238,6 +238,31 @@ def test_sum_of_two():
     assert np.array_equal((one + Affect()).curves(times).aus, one.curves(times).aus)
 
 
+def test_blendshapes_are_held_at_their_moment():
+    affect = Affect.timeline(
+        [
+            {"at": 0, "emotion": "happiness"},
+            {"at": 1.5, "blendshapes": {"browInnerUp": 0.8, "jawOpen": 0.2}},
+            {"at": 2.5, "blendshapes": {"browInnerUp": 0.1}},
+        ]
+    )
+    times = np.array([1.5, 2.0, 2.5])
+    # What is felt does not change.
+    assert np.array_equal(affect.curves(times).aus, Affect.emotion("happiness").curves(times).aus)
+    (edit,) = affect.edits()
+    values, weights = edit.at(times)
+    brow, jaw = ARKIT_INDEX["browInnerUp"], ARKIT_INDEX["jawOpen"]
+    assert weights[:, brow].tolist() == [1, 0, 1]
+    assert weights[:, jaw].tolist() == [1, 0, 0]
+    assert values[[0, 2], brow] == pytest.approx([0.8, 0.1])
+    assert weights.sum() == 3
+    assert Affect.emotion("anger").edits() == ()
+    both = Affect.emotion("anger") + affect + Affect.blendshapes({"browInnerUp": 0.5}, at=1.5)
+    assert both.edits()[0].at(times)[0][0, brow] == pytest.approx(0.5)
+    alone = Affect.timeline([{"at": 1, "blendshapes": {"jawOpen": 0}}])
+    assert not alone.curves(times).blendshapes().any()
+
+
 def load(tmp_path, text: str | bytes) -> Affect:
     path = tmp_path / "plan.yaml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -281,6 +306,16 @@ def test_timeline_files(tmp_path):
         ("- {at: 0, aus: {AU99: 1}}", "entry 1: unknown action unit 'AU99'"),
         ("- {at: 0, aus: {AU12: lots}}", "entry 1: AU12 must be a number"),
         ("- {at: 0, valence: 3}", r"entry 1: valence must be -1\.\.1, got 3"),
+        (
+            "- {at: 0, blendshapes: {browInerUp: 1}}",
+            "entry 1: unknown blendshape 'browInerUp': did",
+        ),
+        ("- {at: 0, blendshapes: {smile: 1}}", "entry 1: unknown blendshape 'smile'"),
+        ("- {at: 0, blendshapes: {jawOpen: 2}}", r"entry 1: jawOpen must be 0\.\.1, got 2"),
+        ("- {at: 0, blendshapes: {jawOpen: wide}}", "entry 1: jawOpen must be a number"),
+        ("- {at: 0, blendshapes: {}}", "entry 1: 'blendshapes' must map"),
+        ("- {at: 0, blendshapes: jawOpen}", "entry 1: 'blendshapes' must map"),
+        ("- {at: 0, blendshapes: {jawOpen: 1}, emotion: anger}", "entry 1: .* stands alone"),
         ("- {at: 0, emotion: [anger]}", "entry 1: unknown emotion"),
     ],
 )
@@ -308,8 +343,12 @@ anything = st.recursive(
     ),
     max_leaves=4,
 )
-names = st.sampled_from(["at", "emotion", "intensity", "valence", "arousal", "aus", "AU12", "x"])
-likely = st.sampled_from(["anger", "neutral", 0, 0.5, 1, {"AU12": 1}, {"AU12L": 2}, {"AU12RL": 1}])
+names = st.sampled_from(
+    ["at", "emotion", "intensity", "valence", "arousal", "aus", "AU12", "x", "blendshapes"]
+)
+likely = st.sampled_from(
+    [{"jawOpen": 1}, "anger", "neutral", 0, 0.5, 1, {"AU12": 1}, {"AU12L": 2}, {"AU12RL": 1}]
+)
 relaxed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

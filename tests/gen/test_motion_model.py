@@ -5,6 +5,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from gen.audio.windows import SpeechWindow
 from gen.bench.motion import (
     lagged_correlation,
     linear_lips,
@@ -14,7 +15,7 @@ from gen.bench.motion import (
     seam_jerk_ratio,
 )
 from gen.models.motion import MotionDenoiser
-from gen.motion import MotionGenerator, SpeechWindow
+from gen.motion import MotionGenerator
 from gen.sampling import Sampling
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES
 from recognizer.motion import MotionTrack

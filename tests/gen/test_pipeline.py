@@ -8,7 +8,8 @@ import torch
 import yaml
 
 from gen.conditioning import Affect
-from gen.pipeline import TalkingHeadPipeline, _exactly
+from gen.mixing import exactly
+from gen.pipeline import TalkingHeadPipeline
 from gen.sampling import Sampling
 from gen.video import read_metadata
 from recognizer.facs import ARKIT_INDEX
@@ -218,5 +219,5 @@ def test_exactly(lengths):
         MotionTrack(np.zeros((n, 52)), np.tile(values[end - n : end, None], (1, 6)), 30)
         for n, end in zip(lengths, ends, strict=True)
     ]
-    made = np.concatenate([track.pose[:, 0] for track in _exactly(tracks, 5)])
+    made = np.concatenate([track.pose[:, 0] for track in exactly(tracks, 5)])
     assert made.tolist() == [0, 1, 2, 3, 4] if sum(lengths) >= 5 else [0, 1, 1, 1, 1]

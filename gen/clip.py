@@ -1,0 +1,91 @@
+"""A clip that is drawn while it is read, and written to a file."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from gen.conditioning import Affect
+from gen.renderers.base import Renderer, before_first_frame
+from recognizer.motion import MotionTrack
+
+#: Called as ``hook(stage, done, total)``; ``total`` is None where it is not known beforehand.
+ProgressHook = Callable[[str, int, int | None], None]
+
+
+def quiet(stage: str, done: int, total: int | None) -> None:
+    """The default hook: no report."""
+
+
+@dataclass
+class TalkingHeadOutput:
+    """A clip that is made while it is read.
+
+    Attributes:
+        size: ``(width, height)`` in pixels.
+        fps: frames a second.
+        total: how many frames there will be.
+        affect: what was asked for.
+        faces: how many faces the portrait showed; the largest one speaks.
+    """
+
+    size: tuple[int, int]
+    fps: float
+    total: int
+    affect: Affect
+    faces: int
+    _renderer: Renderer
+    _motion: Iterator[MotionTrack]
+    _audio: object
+    _hook: ProgressHook
+    _made: list[MotionTrack] = field(default_factory=list)
+
+    @property
+    def motion(self) -> MotionTrack:
+        """The whole motion; what has not been made yet is made now."""
+        vectors = np.concatenate([track.to_vectors() for track in self._tracks()])
+        return MotionTrack.from_vectors(vectors, self.fps)
+
+    @property
+    def frames(self) -> Iterator[np.ndarray]:
+        """Frames uint8 ``[H, W, 3]``, drawn one by one; may be asked for again."""
+        done = 0
+        renderer = before_first_frame(self._renderer)
+        for track in self._tracks():
+            for blendshapes, pose in zip(track.blendshapes, track.pose, strict=True):
+                yield renderer.render(blendshapes, pose)
+                done += 1
+                self._hook("rendering", done, self.total)
+
+    def _tracks(self) -> Iterator[MotionTrack]:
+        # By number, because several readers may take turns in having the next one made.
+        for i in itertools.count():
+            if i == len(self._made):
+                track = next(self._motion, None)
+                if track is None:
+                    return
+                self._made.append(track)
+            yield self._made[i]
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write an ``.mp4`` with the sound; it appears when it is complete.
+
+        Raises:
+            ValueError: the path cannot be written.
+        """
+        from gen.provenance import container_marks
+        from gen.video import VideoWriter
+
+        width, height = self.size
+        marks = container_marks(Path(path).stem)
+        with VideoWriter(
+            path, width, height, self.fps, audio=self._audio, metadata=marks
+        ) as writer:
+            for frame in self.frames:
+                writer.write(frame)
+        return Path(path)
