@@ -111,7 +111,7 @@ class TalkingHeadPipeline:
         square: bool = True,
         steps: int | None = None,
         edits: Sequence[MotionEdit] = (),
-        style: Style | None = None,
+        style: Style | str | os.PathLike | None = None,
         generator: torch.Generator | None = None,
         progress: ProgressHook | None = None,
     ) -> TalkingHeadOutput:
@@ -127,7 +127,8 @@ class TalkingHeadPipeline:
             steps: denoising steps, the pipeline's own by default.
             edits: motion that is held (:class:`gen.editing.MotionEdit`): exactly, whatever affect
                 says, while the rest is made to fit.
-            style: whose way of moving to take (:class:`gen.style.Style`).
+            style: whose way of moving to take: a video, a motion file or a
+                :class:`gen.style.Style`.
             generator: source of all randomness; the same seed gives the same clip.
             progress: see :data:`ProgressHook`.
 
@@ -141,12 +142,14 @@ class TalkingHeadPipeline:
         renderer, faces = prepare_portrait(portrait, size, square, hook, refiner=self.refiner)
         total = max(1, round(len(waveform) / _RATE * fps))
         affect = affect or Affect()
+        style = self._style(style, hook)
         hook("listening", 0, None)
         features = self.encoder.stream(waveform, self.motion.denoiser.config.fps)
         edits = (*edits, *affect.edits())
         speech = self.motion.stream(
-            features, self.sampling, fps=fps, edits=edits, gains=self._gains(style),
-            generator=generator, **({} if steps is None else {"steps": steps}),
+            features, self.sampling, fps=fps, edits=edits,
+            gains=style and style.gains(self.typical), generator=generator,
+            **({} if steps is None else {"steps": steps}),
         )  # fmt: skip
         motion = exactly(self._shown(speech, affect, edits, style, generator, fps, MARGIN), total)
         sound = (audio, _RATE) if isinstance(audio, np.ndarray) else audio
@@ -165,7 +168,7 @@ class TalkingHeadPipeline:
         square: bool = True,
         steps: int | None = None,
         edits: Sequence[MotionEdit] = (),
-        style: Style | None = None,
+        style: Style | str | os.PathLike | None = None,
         generator: torch.Generator | None = None,
         progress: ProgressHook | None = None,
     ) -> Iterator[np.ndarray]:
@@ -192,6 +195,7 @@ class TalkingHeadPipeline:
         hook = progress or quiet
         hook("reading", 0, None)
         renderer, _ = prepare_portrait(portrait, size, square, hook, refiner=self.refiner)
+        style = self._style(style, hook)
         motion = self.stream_motion(
             audio_chunks,
             affect,
@@ -221,11 +225,12 @@ class TalkingHeadPipeline:
         fps: float = 25.0,
         steps: int | None = None,
         edits: Sequence[MotionEdit] = (),
-        style: Style | None = None,
+        style: Style | str | os.PathLike | None = None,
         generator: torch.Generator | None = None,
     ) -> Iterator[MotionTrack]:
         """The motion that :meth:`stream` draws, block by block; the arguments are its."""
         affect, (live, sampling) = affect or Affect(), self.live
+        style = self._style(style)
         config = self.motion.denoiser.config
         encoder = live_encoder(self.encoder, live.frames / config.fps)
         windows = live_windows(
@@ -240,16 +245,20 @@ class TalkingHeadPipeline:
         if steps is not None:
             sampling = replace(sampling, steps=steps)
         speech = self.motion.stream_windows(
-            windows, sampling, fps=fps, edits=edits, gains=self._gains(style), generator=generator
-        )
+            windows, sampling, fps=fps, edits=edits,
+            gains=style and style.gains(self.typical), generator=generator,
+        )  # fmt: skip
         return self._shown(speech, affect, edits, style, generator, fps, 0)
 
-    def _gains(self, style: Style | None) -> np.ndarray | None:
+    def _style(self, style, hook: ProgressHook = quiet) -> Style | None:
+        """A style as it was given, or measured in a file."""
+        from gen.style import Style
+
         if style is None:
             return None
         if self.typical is None:
             raise ValueError("this pipeline does not say how its model moves: a style needs that")
-        return style.gains(self.typical)
+        return style if isinstance(style, Style) else Style.load(style, hook)
 
     def _shown(
         self, speech, affect, edits, style, generator, fps: float, margin: int

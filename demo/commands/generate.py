@@ -37,16 +37,14 @@ def run(
     import torch
 
     from gen.pipeline import TalkingHeadPipeline
-    from gen.style import Style
 
     generator = torch.Generator().manual_seed(seed)
     with progress_bar() as hook:
         hook("loading models", 0, None)
         pipeline = TalkingHeadPipeline.from_pretrained(model)
-        manner = Style.load(style, hook) if style else None
         clip = pipeline(
             portrait, audio, affect, size=size, fps=fps, square=square, steps=steps,
-            edits=edits, style=manner, generator=generator, progress=hook,
+            edits=edits, style=style, generator=generator, progress=hook,
         )  # fmt: skip
         if clip.faces > 1:
             typer.echo(f"{clip.faces} faces in {portrait.name}: the largest one speaks", err=True)

@@ -63,7 +63,7 @@ class Live:
         ValueError: no hop, or a negative context.
     """
 
-    past: int = 75
+    past: int = 125
     hop: int = 5
     ahead: int = 6
 

@@ -236,7 +236,7 @@ def test_what_is_far_away_does_not_matter(quick):
 
 
 def test_live_windows_hear_almost_what_a_file_gives(whisper):
-    wave, live, lead = voice(6), Live(past=75, hop=5, ahead=6), 12
+    wave, live, lead = voice(6), Live(), 12
     encoder = live_encoder(whisper, live.frames / 25)
     windows = live_windows(encoder.encode, [wave], live, lead, tail=2)
     heard = np.concatenate([w.features[lead : lead + w.final] for w in windows])

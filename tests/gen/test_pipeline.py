@@ -7,10 +7,12 @@ import pytest
 import torch
 import yaml
 
+from gen.audio.windows import Live
 from gen.conditioning import Affect
 from gen.mixing import exactly
 from gen.pipeline import TalkingHeadPipeline
 from gen.sampling import Sampling
+from gen.style import Style
 from gen.video import read_metadata
 from recognizer.facs import ARKIT_INDEX
 from recognizer.media import iter_frames, probe, read_audio
@@ -196,12 +198,14 @@ def test_own_folder(tiny_pipeline, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"pipeline\.yaml"):
         TalkingHeadPipeline.from_pretrained(tmp_path)
     config = {"audio_encoder": "mel", "sampling": {"steps": 3, "guidance_scale": 1.5}}
+    config["live"] = {"hop": 4, "sampling": {"steps": 1}}
     (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(config))
     with pytest.raises(FileNotFoundError, match="motion"):
         TalkingHeadPipeline.from_pretrained(tmp_path)
     tiny_pipeline.motion.save_pretrained(tmp_path / "motion", dtype=torch.float32)
     loaded = TalkingHeadPipeline.from_pretrained(tmp_path)
     assert loaded.sampling == Sampling(steps=3, guidance_scale=1.5)
+    assert loaded.live == (Live(hop=4), Sampling(steps=1, guidance_scale=1.5))
     assert loaded.encoder.name == "mel"
     features = loaded.encoder.encode(sound(0.5))
     ours, theirs = (
@@ -209,6 +213,14 @@ def test_own_folder(tiny_pipeline, tmp_path):
         for p in (tiny_pipeline, loaded)
     )
     assert theirs == pytest.approx(ours, abs=1e-5)
+
+
+def test_a_style_needs_to_know_how_the_model_moves(make, tiny_pipeline, monkeypatch):
+    style = Style((1,) * 6, 0.1, 0.02, 0.5, 15)
+    assert np.isfinite(make(sound(0.3), style=style).motion.to_vectors()).all()
+    monkeypatch.setattr(tiny_pipeline, "typical", None)
+    with pytest.raises(ValueError, match="does not say how its model moves"):
+        make(sound(0.3), style=style)
 
 
 @pytest.mark.parametrize("lengths", [[5], [2, 3], [1] * 5, [3, 9], [2]])
