@@ -267,11 +267,20 @@ def bench_motion(
     model: Annotated[Path | None, typer.Option(help="Folder of a motion model.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
     last: Annotated[int | None, typer.Option(help="Only a folder's last records.")] = None,
+    speech: Annotated[
+        Path | None, typer.Option(help="Folder of sounds, for all but the clips' own lips.")
+    ] = None,
+    english: Annotated[
+        list[str] | None, typer.Option(help="Name of a file there that is English (repeatable).")
+    ] = None,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Picture to draw motion on; the packaged one by default.")
+    ] = None,
 ) -> None:
-    """Compare generated lips with the people's own, beside a linear map."""
+    """Compare generated motion with people's own: lips, closures, dynamics, silence, cost."""
     from demo.commands.bench import motion
 
-    motion(clips, fit, json, model, seed, last)
+    motion(clips, fit, json, model, seed, last, speech, english or [], portrait)
 
 
 @bench.command("control")

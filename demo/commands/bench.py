@@ -11,6 +11,8 @@ import typer
 from demo.checks import in_range, picture, writable
 from demo.progress import progress_bar
 
+_PORTRAIT = Path(__file__).parents[1] / "examples" / "portrait.png"
+
 
 def report(figures: dict, path: Path | None) -> None:
     """Write the figures, or print them; a list of numbers takes one line."""
@@ -122,18 +124,20 @@ def tracker(clips: Path, json: Path | None) -> None:
 
 def motion(
     clips: list[Path], fit: Path | None, json: Path | None, model: Path | None, seed: int,
-    last: int | None,
+    last: int | None, speech: Path | None, english: list[str], portrait: Path | None,
 ) -> None:  # fmt: skip
     """See ``facewright bench motion --help``."""
     if json:
         writable(json, ".json")
-    for folder in (*clips, *([fit] if fit else [])):
+    for folder in (*clips, *filter(None, (fit, speech))):
         if not folder.is_dir():
             raise ValueError(f"{folder} is not a folder")
+    drawn = picture(portrait or _PORTRAIT)
     from gen.bench.speech import motion_benchmark
 
     with progress_bar() as hook:
-        report(motion_benchmark(clips, fit, model, seed, last, hook), json)
+        figures = motion_benchmark(clips, fit, model, seed, last, hook, speech, english, drawn)
+    report(figures, json)
 
 
 def recognizer(

@@ -1,30 +1,40 @@
-"""``bench motion``: generated lips against people's own, beside the linear map and the real row."""
+"""``bench motion``: generated motion against people's own, beside a linear map and the real row."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import torch
-import yaml
 
 from gen.audio.encoder import SAMPLE_RATE, load_encoder
-from gen.bench.motion import Generate, linear_lips, lip_opening, lip_sync_benchmark, liveliness
-from gen.data.records import iter_records
-from gen.motion import MotionGenerator
-from gen.pipeline import PACKAGED, ProgressHook
-from recognizer.face_model import FACE_BOTTOM, FACE_TOP, LOWER_MIDDLE, UPPER_MIDDLE
-from recognizer.media import iter_frames, probe, read_audio
-from recognizer.tracker import FaceTracker, largest
+from gen.bench.clips import Clip, load_clips, load_records, load_sounds
+from gen.bench.closures import closure_benchmark
+from gen.bench.cost import cost_benchmark
+from gen.bench.dynamics import dynamics_benchmark, real_clips, seed_benchmark, show
+from gen.bench.languages import (
+    Hear,
+    language_benchmark,
+    lip_predictor,
+    mel_and_whisper,
+    predictor_quality,
+)
+from gen.bench.lips import lip_shape_benchmark
+from gen.bench.motion import Generate, linear_lips, lip_sync_benchmark, liveliness
+from gen.bench.nonspeech import nonspeech_benchmark
+from gen.bench.seams import seam_benchmark
+from gen.bench.talker import Talker, remembering
+from gen.clip import ProgressHook
+from gen.pipeline import prepare_portrait
+from recognizer.metrics.extras import UnavailableError
+from recognizer.motion import MotionTrack
 
-FPS = 25.0
-_VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
-_FIT_CLIPS = 140
-_SILENCE = 1e-3
+#: Records for the maps that are fitted, and records among the clips that are drawn.
+_FIT_CLIPS, _DRAWN = 140, 10
+_SIZE = 512
 
 
 def motion_benchmark(
@@ -34,109 +44,161 @@ def motion_benchmark(
     seed: int,
     last: int | None,
     hook: ProgressHook,
+    speech: str | os.PathLike | None = None,
+    english: Collection[str] = (),
+    portrait: str | os.PathLike | None = None,
 ) -> dict:
-    """Measure a motion model on folders of records or of videos.
+    """Measure a motion model on people's clips and on speech.
 
     Args:
         folders: each holds training records (``.npz``) or videos with sound; one result each.
-        fit: records for the linear baseline (its first 140).
+        fit: records for the linear baseline and the lip predictor (its first 140).
         model: folder of a motion model; the packaged one by default.
         seed: of the sampling.
         last: only the last ``last`` records of a folder by name (those held out of training).
         hook: progress.
+        speech: folder of sounds for all but the lips of ``folders``.
+        english: which of its files are English.
+        portrait: picture on which motion is drawn to see its dynamics.
 
     Returns:
-        Per folder the figures of :func:`gen.bench.motion.lip_sync_benchmark` for ``model`` and,
-        with ``fit``, for ``linear``; liveliness beside the real motion's; seconds of computing a
-        second of sound.
+        By folder: ``model`` and, with ``fit``, ``linear``: the figures of
+        :func:`gen.bench.motion.lip_sync_benchmark`; ``shape`` (:mod:`gen.bench.lips`);
+        ``closures`` (:mod:`gen.bench.closures`); liveliness of the model's motion and, as
+        ``real_liveliness``, of the clips'; seconds of computing a second of sound, features
+        included. Of the sounds: ``languages``, ``dynamics``, ``seeds``, ``nonspeech``, ``seams``
+        and ``cost``, see the modules of these names. ``unavailable``: what was not measured, and
+        why.
 
     Raises:
-        ValueError: a folder holds nothing usable.
+        ValueError: a folder holds nothing usable, or a name in ``english`` is unknown.
     """
-    config = packaged_config()
-    generator, sampling = MotionGenerator.from_pretrained(model), config["sampling"]
-    encode, hear = (
-        _remembering(load_encoder(name).encode) for name in (config["audio_encoder"], "whisper")
-    )
-    linear = _fit_linear(fit, hear) if fit else None
-    report: dict = {"seed": seed, "sampling": sampling}
-    for folder in folders:
-        clips = _clips(Path(folder), last, hook)
-        made, spent = [], 0.0
-
-        def generate(features, made=made):
-            noise = torch.Generator().manual_seed(seed + len(made))
-            made.append(generator(features, generator=noise, **sampling))
-            return made[-1]
-
-        started = perf_counter()
-        rows = {"model": lip_sync_benchmark(generate, clips, encode)}
-        spent = perf_counter() - started
-        if linear:
-            rows["linear"] = lip_sync_benchmark(linear, clips, hear)
-        rows["liveliness"] = liveliness(made)
-        rows["seconds_per_second"] = spent / sum(len(w) / SAMPLE_RATE for _, w, _ in clips)
-        report[Path(folder).name] = rows
-    return report
-
-
-def packaged_config() -> dict:
-    """Encoder and sampling options of the packaged pipeline."""
-    return yaml.safe_load((PACKAGED / "pipeline.yaml").read_text(encoding="utf-8"))
-
-
-def _remembering(encode: Callable) -> Callable:
-    """Encode each sound once: model and baseline hear the same clips."""
-    known: dict[bytes, np.ndarray] = {}
-
-    def remembered(waveform: np.ndarray) -> np.ndarray:
-        key = hashlib.sha256(np.ascontiguousarray(waveform)).digest()
-        if key not in known:
-            known[key] = encode(waveform)
-        return known[key]
-
-    return remembered
+    sounds = load_sounds(Path(speech)) if speech else {}
+    unknown = sorted(set(english) - set(sounds))
+    if unknown:
+        raise ValueError(f"the folder of speech holds no {unknown[0]}")
+    talk, hear = Talker.from_pretrained(model), remembering(load_encoder("whisper").encode)
+    known = _records(Path(fit)) if fit else []
+    linear = _linear(known, hear) if known else None
+    report: dict = {"seed": seed, "sampling": asdict(talk.sampling)}
+    unavailable: dict[str, str] = {}
+    clips, made = {}, {}
+    for folder in map(Path, folders):
+        name = folder.name
+        clips[name] = load_clips(folder, last, hook)
+        report[name], made[name] = _lip_figures(talk, clips[name], seed, linear, hear, hook)
+        _take(
+            report[name], "closures", unavailable, f"{name}: closures",
+            lambda name=name: closure_benchmark(made[name], clips[name]),
+        )  # fmt: skip
+    sections = {
+        "languages": lambda: _languages(talk, sounds, english, known, clips, hear, seed),
+        "dynamics": lambda: _dynamics(talk, sounds, clips, made, portrait, seed, hook),
+        "seeds": lambda: seed_benchmark(talk, _longest(sounds)),
+        "nonspeech": lambda: nonspeech_benchmark(
+            talk, [talk(w, seed) for w in sounds.values()], seed
+        ),
+        "seams": lambda: seam_benchmark(talk, list(sounds.values())),
+        "cost": lambda: cost_benchmark(talk, _longest(sounds), model),
+    }
+    for number, (name, measure) in enumerate(sections.items(), start=1):
+        hook(f"measuring {name}", number, len(sections))
+        if sounds:
+            _take(report, name, unavailable, name, measure)
+        else:
+            unavailable[name] = "no folder of speech was given"
+    return report | {"unavailable": unavailable}
 
 
-def _fit_linear(folder, encode) -> Generate:
-    records = []
-    for record in iter_records(folder):
-        records.append(record)
-        if len(records) == _FIT_CLIPS:
-            break
-    if not records:
+def _take(
+    report: dict, key: str, unavailable: dict[str, str], name: str, measure: Callable[[], dict]
+) -> None:
+    """A section of the report, or the reason why there is none."""
+    try:
+        report[key] = measure()
+    except UnavailableError as error:
+        unavailable[name] = str(error)
+
+
+def _lip_figures(
+    talk: Talker, clips: Sequence[Clip], seed: int, linear: Generate | None, hear: Hear,
+    hook: ProgressHook,
+) -> tuple[dict, list[MotionTrack]]:  # fmt: skip
+    """What is measured of one folder's clips, and the motion that was made for them."""
+    made: list[MotionTrack] = []
+
+    def generate(features: np.ndarray) -> MotionTrack:
+        hook("generating", len(made), len(clips))
+        made.append(talk.say(features, seed + len(made)))
+        return made[-1]
+
+    spoken = [(clip.name, clip.waveform, clip.opening) for clip in clips]
+    started = perf_counter()
+    rows: dict = {"model": lip_sync_benchmark(generate, spoken, talk.hear)}
+    spent = perf_counter() - started
+    if linear:
+        rows["linear"] = lip_sync_benchmark(linear, spoken, hear)
+    real = [clip.motion.filled() for clip in clips]
+    rows["shape"] = lip_shape_benchmark(made, real)
+    rows["liveliness"] = liveliness(made, real)
+    rows["real_liveliness"] = liveliness(real)
+    rows["seconds_per_second"] = spent / sum(len(w) / SAMPLE_RATE for _, w, _ in spoken)
+    return rows, made
+
+
+def _records(folder: Path) -> list[Clip]:
+    paths = sorted(folder.glob("*.npz"))[:_FIT_CLIPS]
+    if not paths:
         raise ValueError(f"{folder} holds no records")
-    features = [encode(r.waveform) for r in records]
-    openings = [lip_opening(r.motion) for r in records]
-    frames = [min(len(f), len(o)) for f, o in zip(features, openings, strict=True)]
+    return load_records(paths)
+
+
+def _linear(known: Sequence[Clip], hear: Hear) -> Generate:
+    features = [hear(clip.waveform) for clip in known]
+    frames = [min(len(f), len(c.opening)) for f, c in zip(features, known, strict=True)]
     return linear_lips(
         [f[:n] for f, n in zip(features, frames, strict=True)],
-        [o[:n] for o, n in zip(openings, frames, strict=True)],
+        [c.opening[:n] for c, n in zip(known, frames, strict=True)],
     )
 
 
-def _clips(folder: Path, last: int | None, hook: ProgressHook) -> list[tuple]:
-    """Name, waveform and real lip opening of everything usable in a folder."""
-    records = sorted(folder.glob("*.npz"))
-    if records:
-        chosen = {path.stem for path in records[-(last or len(records)) :]}
-        return [(r.name, r.waveform, r.motion) for r in iter_records(folder) if r.name in chosen]
-    clips = []
-    videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in _VIDEOS)
-    with FaceTracker() as tracker:
-        for i, path in enumerate(videos, start=1):
-            hook(f"tracking {path.name}", i, len(videos))
-            waveform = read_audio(path, SAMPLE_RATE) if probe(path).has_audio else np.zeros(1)
-            if np.abs(waveform).max() > _SILENCE:
-                track = largest(tracker.video(iter_frames(path, fps=FPS, max_side=960), FPS))
-                clips.append((path.name, waveform, seen_opening(track.points)))
-    if not clips:
-        raise ValueError(f"{folder} holds neither records nor videos with sound")
-    return clips
+def _languages(
+    talk: Talker, sounds: Mapping[str, np.ndarray], english: Collection[str],
+    known: Sequence[Clip], clips: Mapping[str, Sequence[Clip]], hear: Hear, seed: int,
+) -> dict:  # fmt: skip
+    if not known or not english:
+        raise UnavailableError("no records were given to fit a predictor on, or no English file")
+    predict = lip_predictor(known, mel_and_whisper(load_encoder("mel"), hear))
+    made = {name: talk(waveform, seed) for name, waveform in sounds.items()}
+    quality = {name: predictor_quality(rows, predict) for name, rows in clips.items()}
+    return {"predictor": quality} | language_benchmark(made, sounds, english, predict)
 
 
-def seen_opening(points: np.ndarray) -> np.ndarray:
-    """Distance of the inner lips ``[T]`` in face heights, from pixel landmarks ``[T, 478, 3]``."""
-    xy = points[..., :2]
-    gap = np.linalg.norm(xy[:, LOWER_MIDDLE] - xy[:, UPPER_MIDDLE], axis=-1).mean(-1)
-    return gap / np.linalg.norm(xy[:, FACE_TOP] - xy[:, FACE_BOTTOM], axis=-1)
+def _dynamics(
+    talk: Talker, sounds: Mapping[str, np.ndarray], clips: Mapping[str, Sequence[Clip]],
+    made: Mapping[str, Sequence[MotionTrack]], portrait, seed: int, hook: ProgressHook,
+) -> dict:  # fmt: skip
+    """Beside films: motion for their own sound (``same_sound``), and for other speech."""
+    films = [
+        (clip, track)
+        for name, rows in clips.items()
+        for clip, track in zip(rows, made[name], strict=True)
+        if clip.seen is not None
+    ]
+    if portrait is None or not films:
+        raise UnavailableError("no portrait to draw on, or no film to compare with")
+    renderer, _ = prepare_portrait(portrait, _SIZE, True, hook)
+    real = real_clips([clip for clip, _ in films])
+    other = [(talk(waveform, seed + i), waveform) for i, waveform in enumerate(sounds.values())]
+    for name, rows in clips.items():
+        records = [i for i, clip in enumerate(rows) if clip.seen is None][:_DRAWN]
+        other += [(made[name][i], rows[i].waveform) for i in records]
+    same = [show(track, clip.waveform, renderer, hook) for clip, track in films]
+    return {
+        "same_sound": dynamics_benchmark(same, real),
+        "speech": dynamics_benchmark([show(*pair, renderer, hook) for pair in other], real),
+    }
+
+
+def _longest(sounds: Mapping[str, np.ndarray]) -> np.ndarray:
+    return max(sounds.values(), key=len)

@@ -1,4 +1,4 @@
-"""``facewright bench renderer``: what it writes and what it refuses."""
+"""``facewright bench renderer`` and ``bench motion``: what they write and what they refuse."""
 
 import json
 import shutil
@@ -17,6 +17,12 @@ BAD = {
     "stride 0": ("bench renderer --clips @folder --stride 0", "--stride must be 1"),
     "size 10": ("bench renderer --clips @folder --size 10", "--size"),
     "faceless": ("bench renderer --clips %mute --json %o.json", "no face"),
+    "motion of nothing": ("bench motion --clips @no", "no is not a folder"),
+    "motion, empty": ("bench motion --clips @folder", "neither records nor videos"),
+    "no speech": ("bench motion --clips %mute --speech @folder", "holds no sound"),
+    "speech of a file": ("bench motion --clips %mute --speech @speech.wav", "not a folder"),
+    "motion's portrait": ("bench motion --clips %mute --portrait @text.png", "not a picture"),
+    "motion, json ending": ("bench motion --clips %mute --json %o.csv", "must end in .json"),
 }
 
 

@@ -1,0 +1,200 @@
+"""How much a generated face moves beside a real one, both seen by the same tracker.
+
+Generated motion is drawn on a portrait and tracked like a film, so that what the tracker adds or
+swallows is the same on both sides; films are brought into the frame that a portrait would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from gen.audio.encoder import SAMPLE_RATE
+from gen.bench.clips import FPS, Clip, face_height
+from gen.bench.talker import Talker
+from gen.clip import ProgressHook, quiet
+from gen.renderers.base import Renderer, before_first_frame
+from gen.style import Style
+from recognizer.face_model import BROWS, FaceModel
+from recognizer.facs import ARKIT_NAMES, POSE_NAMES
+from recognizer.metrics.agreement import pearson
+from recognizer.metrics.dynamics import Liveliness
+from recognizer.metrics.sampling import summarize
+from recognizer.metrics.theval import THEval, frame_volume, theval_scores
+from recognizer.motion import MotionTrack
+from recognizer.prosody import measure_prosody
+from recognizer.tracker import FaceTrack, FaceTracker, largest
+
+#: Part of the face → its columns in ``MotionTrack.to_vectors()`` ``[T, 58]``.
+REGIONS: Mapping[str, list[int]] = {
+    region: [i for i, n in enumerate((*ARKIT_NAMES, *POSE_NAMES)) if n.startswith(stems)]
+    for region, stems in {
+        "lips": ("mouth",),
+        "jaw": ("jaw",),
+        "brows": ("brow",),
+        "lids": ("eyeBlink", "eyeSquint", "eyeWide"),
+        "gaze": ("eyeLook",),
+        "head": ("headPitch", "headYaw", "headRoll"),
+    }.items()
+}
+#: Corners of the eyes, which neither blinks nor brows move.
+_EYE_CORNERS = [33, 133, 263, 362]
+#: A portrait's frame: its side in face heights, and how far down the face's middle is.
+_FRAME, _DOWN = 1.95, 0.47
+_PROSODY_RATE = 100
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A face as a tracker saw it, in a square frame around it.
+
+    Attributes:
+        waveform: float32 ``[N]`` at 16 kHz.
+        motion: tracked, without gaps.
+        points: ``[T, 478, 2]`` pixels of a frame of ``side`` pixels a side; NaN without a face.
+        side: pixels.
+    """
+
+    waveform: np.ndarray
+    motion: MotionTrack
+    points: np.ndarray
+    side: int
+
+    @classmethod
+    def framed(cls, face: FaceTrack, waveform: np.ndarray, side: int = 512) -> Shown:
+        """A tracked face, its landmarks as in a square cut out like a portrait's."""
+        points = face.points[..., :2].astype(np.float64)
+        seen = points[face.success]
+        length = _FRAME * np.median(face_height(seen))
+        middle = (seen.min(axis=1) + seen.max(axis=1)).mean(axis=0) / 2
+        corner = middle - length * np.array([0.5, _DOWN])
+        return cls(waveform, face.motion.filled(), (points - corner) * (side / length), side)
+
+
+def show(
+    motion: MotionTrack, waveform: np.ndarray, renderer: Renderer, hook: ProgressHook = quiet
+) -> Shown:
+    """Draw motion on a portrait and track what is seen."""
+    drawing = before_first_frame(renderer)
+
+    def frames():
+        for i, (shapes, pose) in enumerate(zip(motion.blendshapes, motion.pose, strict=True)):
+            hook("drawing", i, len(motion))
+            yield drawing.render(shapes, pose)
+
+    with FaceTracker() as tracker:
+        return Shown.framed(largest(tracker.video(frames(), motion.fps)), waveform)
+
+
+def real_clips(clips: Sequence[Clip]) -> list[Shown]:
+    """The clips that are films."""
+    return [Shown.framed(clip.seen, clip.waveform) for clip in clips if clip.seen is not None]
+
+
+def dynamics_benchmark(made: Sequence[Shown], real: Sequence[Shown]) -> dict:
+    """Liveliness beside real clips, and the measures of a talking face for both.
+
+    Returns:
+        ``regions``: by region ``vc_r`` and ``std_r`` (:func:`recognizer.metrics.dynamics.
+        liveliness`); ``made`` and ``real``: :func:`face_measures`; ``scores``: THEval's, of the
+        made clips, against the ``published`` real clips and against these ``real`` ones.
+
+    Raises:
+        UnavailableError: torchmetrics is not installed.
+    """
+    report: dict = {"regions": {}, "made": face_measures(made), "real": face_measures(real)}
+    for region, columns in REGIONS.items():
+        metric = Liveliness()
+        for clips, is_real in ((made, False), (real, True)):
+            for clip in clips:
+                metric.update(clip.motion.to_vectors()[:, columns], is_real)
+        report["regions"][region] = metric.compute()
+    values, truth = (
+        {name: row["value"] for name, row in report[side]["theval"].items()}
+        for side in ("made", "real")
+    )
+    report["scores"] = {
+        "published": theval_scores(values),
+        "real": theval_scores(values, {k: v for k, v in truth.items() if v}),
+        "of_real": theval_scores(truth),
+    }
+    return report
+
+
+def face_measures(clips: Sequence[Shown]) -> dict:
+    """Means over clips.
+
+    Returns:
+        ``clips``, ``seconds``; ``head_std``: degrees of pitch, yaw and roll within a clip;
+        ``brow_std``: of the height of the brows over the eyes' corners, in % of face height, as
+        ``seen`` in the picture (a nodding head shows in it) and as the fitted face has it
+        (``fitted``); ``blinks_per_minute``; ``theval``: its raw measures.
+    """
+    metric = THEval()
+    styles = [Style.measure(clip.motion) for clip in clips]
+    for clip in clips:
+        frames = len(clip.points)
+        volume = frame_volume(clip.waveform, SAMPLE_RATE, frames, FPS)
+        metric.update(
+            clip.points, clip.motion.pose[:, :3], volume, speech_frames(clip.waveform, frames),
+            (clip.side, clip.side), FPS,
+        )  # fmt: skip
+    seconds = [clip.motion.duration for clip in clips]
+    blinks = sum(s.blinks_per_minute * t for s, t in zip(styles, seconds, strict=True))
+    return {
+        "clips": len(clips),
+        "seconds": sum(seconds),
+        "head_std": [summarize(column) for column in np.array([s.head[:3] for s in styles]).T],
+        "brow_std": {
+            "seen": summarize([seen_brow_std(clip.points) for clip in clips]),
+            "fitted": summarize([fitted_brow_std(clip.motion) for clip in clips]),
+        },
+        "blinks_per_minute": blinks / sum(seconds),
+        "theval": metric.compute()["measures"],
+    }
+
+
+def seen_brow_std(points: np.ndarray) -> float:
+    """Standard deviation of the brows' height in the picture, % of face height.
+
+    Args:
+        points: ``[T, 478, 2]``; NaN without a face.
+    """
+    height = points[:, _EYE_CORNERS].mean(axis=1) - points[:, list(BROWS)].mean(axis=1)
+    return float(100 * np.nanstd(np.linalg.norm(height, axis=1)) / np.nanmean(face_height(points)))
+
+
+def fitted_brow_std(motion: MotionTrack) -> float:
+    """The same of the coefficients alone, on the mean head."""
+    model = FaceModel.load()
+    rows = -model.landmark_blendshapes[:, list(BROWS), 1].mean(axis=1)
+    return float(100 * (motion.blendshapes @ rows).std() / model.face_height)
+
+
+def speech_frames(waveform: np.ndarray, frames: int) -> np.ndarray:
+    """bool ``[T]``: whether somebody speaks, by voice and level, at 25 frames a second."""
+    speech = measure_prosody(waveform).speech
+    at = np.round((np.arange(frames) + 0.5) / FPS * _PROSODY_RATE).astype(int)
+    return speech[at.clip(0, len(speech) - 1)]
+
+
+def seed_benchmark(talk: Talker, waveform: np.ndarray, seeds: int = 10) -> dict:
+    """What of a motion is the speech's and what the seed's: correlations between seeds.
+
+    Returns:
+        ``seeds``; ``lips``, ``pitch``, ``yaw``, ``roll``: mean and extremes of Pearson's r over all
+        pairs of seeds, of the lips' opening and of the head's angles.
+    """
+    tracks = [talk(waveform, seed) for seed in range(seeds)]
+    series = {"lips": [FaceModel.load().lip_opening(t.blendshapes) for t in tracks]}
+    for axis, name in enumerate(("pitch", "yaw", "roll")):
+        series[name] = [track.pose[:, axis] for track in tracks]
+    report: dict = {"seeds": seeds}
+    for name, rows in series.items():
+        r = [pearson(a, b) for a, b in combinations(rows, 2)]
+        report[name] = {"mean": np.mean(r), "lowest": np.min(r), "highest": np.max(r)}
+        report[name] = {key: float(value) for key, value in report[name].items()}
+    return report
