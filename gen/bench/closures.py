@@ -109,45 +109,54 @@ class Aligner:
         return True
 
 
-def closed_bilabials(parted: np.ndarray, phones: Sequence[Phone]) -> np.ndarray:
-    """Of each bilabial whether the lips come within 20 % of the median vowel opening in it, bool.
+def closed_phones(parted: np.ndarray, phones: Sequence[Phone]) -> tuple[np.ndarray, np.ndarray]:
+    """Whether lips come within 20 % of the median vowel opening: in each bilabial, in each vowel.
 
-    A frame belongs to a phone if they overlap. Bilabials outside the clip are left out.
+    A bilabial is as long as the frames that it overlaps, a vowel as those whose middle it holds:
+    one frame next to a closure may well be shut. Phones without frames are left out.
 
     Args:
         parted: ``[T]`` at 25 fps: distance of the lips beyond that of lips at rest.
         phones: of the clip.
+
+    Returns:
+        bool ``[bilabials]`` and ``[vowels]``.
 
     Raises:
         ValueError: the clip has no vowel.
     """
     middles = (np.arange(len(parted)) + 0.5) / FPS
     vowels = [parted[(middles >= p.start) & (middles < p.end)] for p in phones if p.name in VOWELS]
-    vowels = np.concatenate(vowels) if vowels else np.empty(0)
-    if len(vowels) == 0:
+    vowels = [span for span in vowels if len(span)]
+    if not vowels:
         raise ValueError("there is no vowel to compare with")
-    limit = _CLOSED * np.median(vowels)
-    spans = (
+    limit = _CLOSED * np.median(np.concatenate(vowels))
+    bilabials = [
         parted[int(p.start * FPS) : int(np.ceil(p.end * FPS))]
         for p in phones
         if p.name in BILABIALS
+    ]
+    closed, shut_vowels = (
+        np.array([span.min() < limit for span in spans if len(span)], bool)
+        for spans in (bilabials, vowels)
     )
-    return np.array([span.min() < limit for span in spans if len(span)], bool)
+    return closed, shut_vowels
 
 
 def closure_benchmark(made: Sequence[MotionTrack], clips: Sequence[Clip]) -> dict:
     """Share of the bilabials of sentences whose words are known on which lips close.
 
     Returns:
-        ``{"model": {"closed", "ci95"}, "real": {"closed", "ci95"}, "bilabials", "clips"}``; the
-        interval is a bootstrap over clips' shares.
+        ``{"model": {"closed", "ci95", "vowels_closed"}, "real": {…}, "bilabials", "clips"}``; the
+        interval is a bootstrap over clips' shares. ``vowels_closed`` is the share of the vowels in
+        which lips close, where they should not.
 
     Raises:
         UnavailableError: there is no aligner, or no clip's words are known.
     """
     align, face = Aligner(), FaceModel.load()
     rest = face.lip_opening(np.zeros((1, 52)))[0]
-    rows: dict[str, list[np.ndarray]] = {"model": [], "real": []}
+    rows: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"model": [], "real": []}
     for track, clip in zip(made, clips, strict=True):
         words = grid_sentence(clip.name)
         phones = align(clip.waveform, words) if words else []
@@ -156,16 +165,18 @@ def closure_benchmark(made: Sequence[MotionTrack], clips: Sequence[Clip]) -> dic
         frames = min(len(track), len(clip.motion))
         for row, motion in (("model", track), ("real", clip.motion)):
             parted = face.lip_opening(motion.blendshapes[:frames]) - rest
-            rows[row].append(closed_bilabials(parted, phones))
+            rows[row].append(closed_phones(parted, phones))
     if not rows["real"]:
         raise UnavailableError("no clip's words are known: GRID's records are named by theirs")
     report: dict = {
-        "bilabials": sum(len(closed) for closed in rows["real"]),
+        "bilabials": sum(len(closed) for closed, _ in rows["real"]),
         "clips": len(rows["real"]),
     }
-    for row, shares in rows.items():
+    for row, found in rows.items():
+        bilabials, vowels = zip(*found, strict=True)
         report[row] = {
-            "closed": float(np.concatenate(shares).mean()),
-            "ci95": bootstrap_interval([share.mean() for share in shares]),
+            "closed": float(np.concatenate(bilabials).mean()),
+            "ci95": bootstrap_interval([closed.mean() for closed in bilabials]),
+            "vowels_closed": float(np.concatenate(vowels).mean()),
         }
     return report

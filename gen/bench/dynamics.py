@@ -23,6 +23,7 @@ from recognizer.facs import ARKIT_NAMES, POSE_NAMES
 from recognizer.metrics.agreement import pearson
 from recognizer.metrics.dynamics import Liveliness
 from recognizer.metrics.sampling import summarize
+from recognizer.metrics.sync import lip_audio_correlation
 from recognizer.metrics.theval import THEval, frame_volume, theval_scores
 from recognizer.motion import MotionTrack
 from recognizer.prosody import measure_prosody
@@ -45,6 +46,8 @@ _EYE_CORNERS = [33, 133, 263, 362]
 #: A portrait's frame: its side in face heights, and how far down the face's middle is.
 _FRAME, _DOWN = 1.95, 0.47
 _PROSODY_RATE = 100
+#: Frames over which the head's speed and the voice's level are smoothed, and lie about each other.
+_SMOOTH, _BEAT = 9, 12
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ def face_measures(clips: Sequence[Shown]) -> dict:
         ``clips``, ``seconds``; ``head_std``: degrees of pitch, yaw and roll within a clip;
         ``brow_std``: of the height of the brows over the eyes' corners, in % of face height, as
         ``seen`` in the picture (a nodding head shows in it) and as the fitted face has it
-        (``fitted``); ``blinks_per_minute``; ``theval``: its raw measures.
+        (``fitted``); ``head_with_voice``: :func:`head_with_voice`; ``blinks_per_minute``;
+        ``theval``: its raw measures.
     """
     metric = THEval()
     styles = [Style.measure(clip.motion) for clip in clips]
@@ -142,6 +146,7 @@ def face_measures(clips: Sequence[Shown]) -> dict:
             clip.points, clip.motion.pose[:, :3], volume, speech_frames(clip.waveform, frames),
             (clip.side, clip.side), FPS,
         )  # fmt: skip
+    voiced = [head_with_voice(clip) for clip in clips]
     seconds = [clip.motion.duration for clip in clips]
     blinks = sum(s.blinks_per_minute * t for s, t in zip(styles, seconds, strict=True))
     return {
@@ -152,9 +157,29 @@ def face_measures(clips: Sequence[Shown]) -> dict:
             "seen": summarize([seen_brow_std(clip.points) for clip in clips]),
             "fitted": summarize([fitted_brow_std(clip.motion) for clip in clips]),
         },
+        "head_with_voice": {
+            key: summarize([row[key] for row in voiced]) for key in ("r_best", "z")
+        },
         "blinks_per_minute": blinks / sum(seconds),
         "theval": metric.compute()["measures"],
     }
+
+
+def head_with_voice(clip: Shown) -> dict[str, float]:
+    """Whether the head moves with the voice: correlation of its speed with the voice's level.
+
+    Both are smoothed over a third of a second, since an accent moves the head about its syllable.
+
+    Returns:
+        ``r_best`` within half a second, and ``z`` against the same sound shifted in a circle: above
+        2 is hardly chance (:func:`recognizer.metrics.sync.lip_audio_correlation`).
+    """
+    window = np.hanning(_SMOOTH + 2)
+    speed = np.linalg.norm(np.gradient(clip.motion.pose[:, :3], axis=0), axis=1)
+    volume = frame_volume(clip.waveform, SAMPLE_RATE, len(speed), FPS)
+    smooth = [np.convolve(row, window / window.sum(), "same") for row in (speed, volume)]
+    found = lip_audio_correlation(*smooth, max_lag=_BEAT)
+    return {key: found[key] for key in ("r_best", "z")}
 
 
 def seen_brow_std(points: np.ndarray) -> float:

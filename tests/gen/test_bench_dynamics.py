@@ -11,6 +11,7 @@ from gen.bench.dynamics import (
     Shown,
     dynamics_benchmark,
     fitted_brow_std,
+    head_with_voice,
     seed_benchmark,
     seen_brow_std,
     show,
@@ -120,6 +121,18 @@ def test_drawn_motion_is_seen_again(renderer, speech):
     face = show(track, speech, renderer)
     assert face.motion.pose[:, 1].std() == pytest.approx(track.pose[:, 1].std(), rel=0.3)
     assert face.points.shape == (12, 478, 2)
+
+
+def test_a_head_that_nods_with_the_voice(speech_path):
+    waveform = read_audio(speech_path, 16000)
+    loud = np.sqrt((waveform[: len(waveform) // 640 * 640].reshape(-1, 640) ** 2).mean(1))
+    track = MotionTrack.zeros(len(loud))
+    track.pose[:, 0] = 20 * np.cumsum(loud)
+    points = np.zeros((len(loud), 478, 2))
+    nodding = head_with_voice(Shown(waveform, track, points, 512))
+    assert nodding["r_best"] > 0.95 and nodding["z"] > 2
+    swaying = head_with_voice(Shown(waveform, lively(0, len(loud)), points, 512))
+    assert swaying["z"] < 2
 
 
 class Puppet:

@@ -11,7 +11,7 @@ from gen.bench.clips import Clip
 from gen.bench.closures import (
     Aligner,
     Phone,
-    closed_bilabials,
+    closed_phones,
     closure_benchmark,
     grid_sentence,
 )
@@ -127,13 +127,25 @@ PHONES = [Phone("AA", 0.0, 0.4), Phone("B", 0.4, 0.52), Phone("IY", 0.52, 0.8),
 
 def test_a_bilabial_closes_if_any_of_its_frames_does():
     parted = np.full(25, 0.05)
-    assert closed_bilabials(parted, PHONES).tolist() == [False, False]
-    parted[11] = 0.0099
-    assert closed_bilabials(parted, PHONES).tolist() == [True, False]
-    parted[[11, 21]] = 0.0101, 0.001
-    assert closed_bilabials(parted, PHONES).tolist() == [False, True]
+
+    def closed() -> list[bool]:
+        bilabials, vowels = closed_phones(parted, PHONES)
+        assert vowels.tolist() == [False, False]
+        return bilabials.tolist()
+
+    assert closed() == [False, False]
+    parted[12] = 0.0099  # 0.48 to 0.52 s, as the bilabial ends
+    assert closed() == [True, False]
+    parted[[12, 21]] = 0.0101, 0.001
+    assert closed() == [False, True]
     with pytest.raises(ValueError, match="no vowel"):
-        closed_bilabials(parted, PHONES[1:2])
+        closed_phones(parted, PHONES[1:2])
+
+
+def test_a_shut_vowel_counts_against_the_lips():
+    parted = np.full(25, 0.05)
+    parted[15] = 0
+    assert closed_phones(parted, PHONES)[1].tolist() == [False, True]
 
 
 def test_aligner_finds_the_bilabials_of_a_sentence(speech_path):
@@ -172,3 +184,4 @@ def test_closure_benchmark_counts_shares(monkeypatch):
     report = closure_benchmark([open_lips], [clip("bbaf2n", real)])
     assert report["bilabials"] == 2 and report["clips"] == 1
     assert report["model"]["closed"] == 0 and report["real"]["closed"] == 0.5
+    assert report["model"]["vowels_closed"] == 0 == report["real"]["vowels_closed"]
