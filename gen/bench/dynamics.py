@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from gen.audio.encoder import SAMPLE_RATE
-from gen.bench.clips import FPS, Clip, face_height
+from gen.bench.clips import FPS, Clip, face_height, seen_opening
 from gen.bench.talker import Talker
 from gen.clip import ProgressHook, quiet
 from gen.renderers.base import Renderer, before_first_frame
@@ -108,13 +108,11 @@ def dynamics_benchmark(made: Sequence[Shown], real: Sequence[Shown]) -> dict:
     Raises:
         UnavailableError: torchmetrics is not installed.
     """
-    report: dict = {"regions": {}, "made": face_measures(made), "real": face_measures(real)}
-    for region, columns in REGIONS.items():
-        metric = Liveliness()
-        for clips, is_real in ((made, False), (real, True)):
-            for clip in clips:
-                metric.update(clip.motion.to_vectors()[:, columns], is_real)
-        report["regions"][region] = metric.compute()
+    report: dict = {
+        "regions": region_liveliness([c.motion for c in made], [c.motion for c in real]),
+        "made": face_measures(made),
+        "real": face_measures(real),
+    }
     values, truth = (
         {name: row["value"] for name, row in report[side]["theval"].items()}
         for side in ("made", "real")
@@ -127,11 +125,29 @@ def dynamics_benchmark(made: Sequence[Shown], real: Sequence[Shown]) -> dict:
     return report
 
 
+def region_liveliness(made: Sequence[MotionTrack], real: Sequence[MotionTrack]) -> dict:
+    """VC-R and Std-R by region (:func:`recognizer.metrics.dynamics.liveliness`).
+
+    Raises:
+        UnavailableError: torchmetrics is not installed.
+    """
+    report = {}
+    for region, columns in REGIONS.items():
+        metric = Liveliness()
+        for tracks, is_real in ((made, False), (real, True)):
+            for track in tracks:
+                metric.update(track.to_vectors()[:, columns], is_real)
+        report[region] = metric.compute()
+    return report
+
+
 def face_measures(clips: Sequence[Shown]) -> dict:
     """Means over clips.
 
     Returns:
         ``clips``, ``seconds``; ``head_std``: degrees of pitch, yaw and roll within a clip;
+        ``place_std``: of its x, y and z in face widths; ``opening_std``: of the lips' opening in
+        the picture, in face heights;
         ``brow_std``: of the height of the brows over the eyes' corners, in % of face height, as
         ``seen`` in the picture (a nodding head shows in it) and as the fitted face has it
         (``fitted``); ``head_with_voice``: :func:`head_with_voice`; ``blinks_per_minute``;
@@ -146,13 +162,16 @@ def face_measures(clips: Sequence[Shown]) -> dict:
             clip.points, clip.motion.pose[:, :3], volume, speech_frames(clip.waveform, frames),
             (clip.side, clip.side), FPS,
         )  # fmt: skip
+    heads = np.array([style.head for style in styles])
     voiced = [head_with_voice(clip) for clip in clips]
     seconds = [clip.motion.duration for clip in clips]
     blinks = sum(s.blinks_per_minute * t for s, t in zip(styles, seconds, strict=True))
     return {
         "clips": len(clips),
         "seconds": sum(seconds),
-        "head_std": [summarize(column) for column in np.array([s.head[:3] for s in styles]).T],
+        "head_std": [summarize(column) for column in heads[:, :3].T],
+        "place_std": [summarize(column) for column in heads[:, 3:].T],
+        "opening_std": summarize([float(np.nanstd(seen_opening(c.points))) for c in clips]),
         "brow_std": {
             "seen": summarize([seen_brow_std(clip.points) for clip in clips]),
             "fitted": summarize([fitted_brow_std(clip.motion) for clip in clips]),

@@ -14,7 +14,13 @@ from gen.audio.encoder import SAMPLE_RATE, load_encoder
 from gen.bench.clips import Clip, load_clips, load_records, load_sounds
 from gen.bench.closures import closure_benchmark
 from gen.bench.cost import cost_benchmark
-from gen.bench.dynamics import dynamics_benchmark, real_clips, seed_benchmark, show
+from gen.bench.dynamics import (
+    dynamics_benchmark,
+    real_clips,
+    region_liveliness,
+    seed_benchmark,
+    show,
+)
 from gen.bench.languages import (
     Hear,
     language_benchmark,
@@ -34,7 +40,7 @@ from recognizer.motion import MotionTrack
 
 #: Records for the maps that are fitted, and records among the clips that are drawn.
 _FIT_CLIPS, _DRAWN = 140, 10
-_SIZE = 512
+_SIZE = 384
 
 
 def motion_benchmark(
@@ -64,11 +70,12 @@ def motion_benchmark(
     Returns:
         By folder: ``model`` and, with ``fit``, ``linear``: the figures of
         :func:`gen.bench.motion.lip_sync_benchmark`; ``shape`` (:mod:`gen.bench.lips`);
-        ``closures`` (:mod:`gen.bench.closures`); liveliness of the model's motion and, as
-        ``real_liveliness``, of the clips'; seconds of computing a second of sound, features
-        included. Of the sounds: ``languages``, ``dynamics``, ``seeds``, ``nonspeech``, ``seams``
-        and ``cost``, see the modules of these names. ``unavailable``: what was not measured, and
-        why.
+        ``closures`` (:mod:`gen.bench.closures`); ``regions``: VC-R and Std-R of the coefficients
+        as they are made (``dynamics`` has them as a camera sees them); liveliness of the model's
+        motion and, as ``real_liveliness``, of the clips'; seconds of computing a second of sound,
+        features included. Of the sounds: ``languages``, ``dynamics``, ``seeds``, ``nonspeech``,
+        ``seams`` and ``cost``, see the modules of these names. ``unavailable``: what was not
+        measured, and why.
 
     Raises:
         ValueError: a folder holds nothing usable, or a name in ``english`` is unknown.
@@ -90,6 +97,12 @@ def motion_benchmark(
         _take(
             report[name], "closures", unavailable, f"{name}: closures",
             lambda name=name: closure_benchmark(made[name], clips[name]),
+        )  # fmt: skip
+        _take(
+            report[name], "regions", unavailable, f"{name}: regions",
+            lambda name=name: region_liveliness(
+                made[name], [clip.motion.filled() for clip in clips[name]]
+            ),
         )  # fmt: skip
     sections = {
         "languages": lambda: _languages(talk, sounds, english, known, clips, hear, seed),
