@@ -14,7 +14,8 @@ import numpy as np
 
 from recognizer.landmarks import LANDMARK_COUNT
 
-CROP_PIXELS = 48
+#: Side of the crops that trackers keep; networks take their own size of them.
+CROP_PIXELS = 64
 
 #: Landmark → its place in the crop, in shares of the side, x to the right and y down.
 FRAMING: dict[int, tuple[float, float]] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.affect import AffectTrack
-from recognizer.affect_reader import load_head, read_motion
+from recognizer.affect_reader import load_head, read_motion, resting_coefficients
 from recognizer.appearance_reader import load_appearance, read_crops
 from recognizer.facs import AU_NAMES
 from recognizer.fusion import Fused, Opinion, fuse
@@ -20,6 +20,13 @@ from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
 from recognizer.talking import talking
 from recognizer.tracker import FaceTrack, FaceTracker, NoFaceError, largest
+from recognizer.unit_reader import (
+    UnitReading,
+    UnitReliability,
+    fuse_units,
+    look_at_units,
+    without_rest,
+)
 from recognizer.voice import VoiceTrack, read_voice
 from recognizer.words import Reading, read_words
 
@@ -27,6 +34,8 @@ from recognizer.words import Reading, read_words
 RELIABILITY = Path(__file__).parent / "weights" / "reliability.json"
 #: Moods outlast frames: so many pictures a second are looked at.
 APPEARANCE_FPS = 12.5
+#: In so many seconds of talk a person is at rest often enough for a guess at the resting face.
+REST_SECONDS, _REST_QUANTILE = 60.0, 0.2
 #: Hums, notes and noise have a confidence of 0.01 at most.
 LEAST_VOICE = 0.05
 #: Called as ``progress(stage, done, total)``; the total may be unknown.
@@ -59,17 +68,35 @@ class Judgement:
         return [_of_voice(self.voice)] if self.voice else [_of_words(self.words)]
 
 
+@dataclass(frozen=True)
+class Rest:
+    """How a person looks at rest: what their face shows without expressing anything.
+
+    Attributes:
+        coefficients: ``[52]``.
+        units: ``[24]`` intensities that their pictures seem to show; ``None``: not known.
+    """
+
+    coefficients: np.ndarray
+    units: np.ndarray | None = None
+
+
 class Recognizer:
     """Reads affect from faces, voices and words.
 
     A face is read twice: by its motion (the coefficients of the tracker) and by its appearance
     (its pixels). The two are combined by :func:`recognizer.fusion.fuse` with calibrated
-    reliabilities; action units come from the motion.
+    reliabilities; so are its action units, by :func:`recognizer.unit_reader.fuse_units`.
 
     Args:
         head: reads motion.
-        appearance: looks at pictures; ``None`` leaves them out.
+        appearance: looks at pictures for emotions; ``None`` leaves them out.
         reliability: ``"motion"`` and ``"appearance"`` → 0..1.
+        units: looks at pictures for action units; ``None`` leaves them out.
+        unit_reliability: how far it and the motion can be relied on for each.
+
+    Raises:
+        ValueError: ``units`` without ``unit_reliability``.
     """
 
     def __init__(
@@ -77,9 +104,14 @@ class Recognizer:
         head: AffectHead,
         appearance: AppearanceNet | None = None,
         reliability: Mapping[str, float] | None = None,
+        units: AppearanceNet | None = None,
+        unit_reliability: UnitReliability | None = None,
     ) -> None:
+        if units is not None and unit_reliability is None:
+            raise ValueError("a network for action units needs their reliability")
         self.head, self.appearance = head, appearance
         self.reliability = {"motion": 1.0, "appearance": 1.0} | dict(reliability or {})
+        self.units, self.unit_reliability = units, unit_reliability
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike | None = None) -> Recognizer:
@@ -95,6 +127,8 @@ class Recognizer:
             load_head(folder / "affect_motion"),
             load_appearance(folder / "affect_appearance"),
             reliability["reliability"],
+            load_appearance(folder / "au_appearance"),
+            UnitReliability.load(folder / "unit_reliability.json"),
         )
 
     def __call__(self, media: str | os.PathLike, progress: Progress | None = None) -> AffectTrack:
@@ -173,13 +207,34 @@ class Recognizer:
             raise NoFaceError(f"no {what} was found in {Path(media).name}{also}")
         return Judgement(faces, first, voice, words, fuse(opinions))
 
-    def read_face(self, face: FaceTrack) -> AffectTrack:
+    def at_rest(self, face: FaceTrack, quantile: float = 0.5) -> Rest:
+        """How a person looks at rest.
+
+        Args:
+            face: of a picture or film of the person at rest, or, with a low quantile, of a long
+                film in which they often are.
+            quantile: of each value over time, 0..1.
+
+        Raises:
+            ValueError: no frame has a face.
+        """
+        units = self._looked_at(face)
+        return Rest(
+            resting_coefficients(face.motion, quantile),
+            None if units is None else np.nanquantile(units.mean, quantile, axis=0),
+        )
+
+    def read_face(self, face: FaceTrack, rest: Rest | None = None) -> AffectTrack:
         """The affect of a tracked face.
 
         Args:
-            face: with its crops, if the recognizer looks at appearance.
+            face: with its crops, if the recognizer looks at pictures.
+            rest: how the person looks at rest. By default it is guessed in films of a minute or
+                more and taken for unknown in others.
         """
-        motion = read_motion(face.motion, self.head)
+        if rest is None and len(face.motion) >= REST_SECONDS * face.motion.fps:
+            rest = self.at_rest(face, _REST_QUANTILE)
+        motion = read_motion(face.motion, self.head, rest and rest.coefficients)
         experts = [
             Opinion(
                 "motion",
@@ -201,14 +256,25 @@ class Recognizer:
                 )
             )
         fused = fuse(experts)
+        units, seen = UnitReading(motion.aus, motion.aus_std), self._looked_at(face)
+        if seen is not None:
+            if rest is not None and rest.units is not None:
+                seen = without_rest(seen, rest.units, self.unit_reliability)
+            units = fuse_units(units, seen, self.unit_reliability)
         return AffectTrack.from_face(
             face,
-            aus=motion.aus,
-            aus_std=motion.aus_std,
+            aus=units.mean,
+            aus_std=units.std,
             valence_arousal=fused.valence_arousal,
             valence_arousal_std=np.sqrt(fused.variance),
             emotion=fused.emotion,
         )
+
+    def _looked_at(self, face: FaceTrack) -> UnitReading | None:
+        """Action units by the pictures' expert; ``None`` without it or without pictures."""
+        if self.units is None or face.crops is None:
+            return None
+        return look_at_units(face.crops, self.units, face.success)
 
     def listen(self, media: str | os.PathLike) -> VoiceTrack:
         """What the voice of a sound or video says, 25 times a second.
@@ -222,7 +288,7 @@ class Recognizer:
     def _track(
         self, media: str | os.PathLike, max_faces: int, progress: Progress | None
     ) -> list[FaceTrack]:
-        with FaceTracker(max_faces, crops=self.appearance is not None) as tracker:
+        with FaceTracker(max_faces, crops=bool(self.appearance or self.units)) as tracker:
             if is_image(media):
                 tracks = tracker.image(read_image(media))
             else:

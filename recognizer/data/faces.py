@@ -20,6 +20,7 @@ LABELS: dict[str, tuple[int, float, float]] = {
     "emotion": (len(EMOTIONS), 0.0, 1.0),
     "au": (len(AU_NAMES), 0.0, AU_MAX),
     "valence_arousal": (2, -1.0, 1.0),
+    "au_most": (len(AU_NAMES), 0.0, AU_MAX),
 }
 
 
@@ -32,12 +33,15 @@ class LabelledFaces:
         emotion: float32 ``[N, 8]``, probabilities in the order of ``EMOTIONS``.
         au: float32 ``[N, 24]``, intensities 0 to 5 in the order of ``AU_NAMES``.
         valence_arousal: float32 ``[N, 2]``, -1 to 1.
+        au_most: float32 ``[N, 24]``: what is known may be an interval, from ``au`` to this; by
+            default it is ``au`` itself.
     """
 
     images: np.ndarray
     emotion: np.ndarray | None = None
     au: np.ndarray | None = None
     valence_arousal: np.ndarray | None = None
+    au_most: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Complete the labels.
@@ -60,6 +64,9 @@ class LabelledFaces:
             if (values < low - 1e-4).any() or (values > high + 1e-4).any():
                 raise ValueError(f"{name} goes from {low:g} to {high:g}")
             setattr(self, name, values)
+        self.au_most = np.where(np.isnan(self.au_most), self.au, self.au_most)
+        if (self.au_most < self.au).any():
+            raise ValueError("au_most must not be below au")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -67,6 +74,10 @@ class LabelledFaces:
     def __getitem__(self, rows) -> LabelledFaces:
         """Some of the faces: a slice, an array of indices or a mask."""
         return LabelledFaces(self.images[rows], *(getattr(self, name)[rows] for name in LABELS))
+
+    def with_images(self, images: np.ndarray) -> LabelledFaces:
+        """The same labels on other pictures ``[N, S, S]``."""
+        return LabelledFaces(images, *(getattr(self, name) for name in LABELS))
 
     def labelled(self, name: str) -> np.ndarray:
         """bool ``[N]``: faces with the label ``name``, at least in part."""

@@ -32,6 +32,7 @@ class MotionSamples:
         role: uint8 ``[N]``: ``REST``, ``SHUT`` or ``SHOWN``.
         alone: bool ``[N]``: the person's shape was solved from this one picture, not from a film.
         split: uint8 ``[N]``, an index into ``SPLITS``; persons are in one split alone.
+        crops: uint8 ``[N, S, S]`` pictures as of :func:`recognizer.crop.face_crop`, or ``None``.
 
     Raises:
         ValueError: shapes disagree.
@@ -45,6 +46,7 @@ class MotionSamples:
     role: np.ndarray
     alone: np.ndarray
     split: np.ndarray
+    crops: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         widths = {"motion": 58, "activation": len(AU_NAMES), "emotion": len(EMOTIONS)}
@@ -56,13 +58,19 @@ class MotionSamples:
         for name in ("person", "take", "role", "alone", "split"):
             if getattr(self, name).shape != (len(self),):
                 raise ValueError(f"{name} must be [{len(self)}]")
+        if self.crops is not None and (self.crops.ndim != 3 or len(self.crops) != len(self)):
+            raise ValueError(f"crops must be [{len(self)}, S, S], got {self.crops.shape}")
 
     def __len__(self) -> int:
         return len(self.motion)
 
     def __getitem__(self, rows) -> MotionSamples:
         """Some of the frames: a slice, an array of indices or a mask."""
-        return MotionSamples(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return MotionSamples(**{name: values[rows] for name, values in self._arrays().items()})
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: values for name, values in arrays.items() if values is not None}
 
     @property
     def valence_arousal(self) -> np.ndarray:
@@ -75,7 +83,7 @@ class MotionSamples:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write an npz; values keep three digits."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays = self._arrays()
         halves = {k: v.astype(np.float16) for k, v in arrays.items() if v.dtype == np.float32}
         np.savez_compressed(path, **arrays | halves)
 
@@ -89,26 +97,29 @@ class MotionSamples:
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: no such file")
-        names = [f.name for f in fields(cls)]
+        names = [f.name for f in fields(cls) if f.name != "crops"]
         if zipfile.is_zipfile(path):
             with np.load(path) as file:
                 if set(names) <= set(file.files):
-                    return cls(*(file[name] for name in names))
+                    kept = [*names, "crops"] if "crops" in file.files else names
+                    return cls(**{name: file[name] for name in kept})
         raise ValueError(f"{path} holds no tracked faces: expected an npz of {', '.join(names)}")
 
 
 def concatenate(parts: Sequence[MotionSamples]) -> MotionSamples:
-    """All frames of the parts; persons and takes are renumbered so that none are mixed up.
+    """All frames of the parts; persons and takes are renumbered so that none are mixed up. Crops
+    are kept if all parts have them.
 
     Raises:
         ValueError: no parts.
     """
     if not parts:
         raise ValueError("there are no tracked faces")
-    arrays = {f.name: [getattr(part, f.name) for part in parts] for f in fields(MotionSamples)}
+    names = set.intersection(*(set(part._arrays()) for part in parts))
+    arrays = {name: [getattr(part, name) for part in parts] for name in names}
     for name in ("person", "take"):
         start = 0
         for i, values in enumerate(arrays[name]):
             arrays[name][i] = values + start
             start += int(values.max(initial=-1)) + 1
-    return MotionSamples(*(np.concatenate(values) for values in arrays.values()))
+    return MotionSamples(**{name: np.concatenate(values) for name, values in arrays.items()})

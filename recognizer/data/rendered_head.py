@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from recognizer.data.wrinkles import Wrinkles
 from recognizer.face_model import (
     IRIS,
     LOWER_INNER_LIP,
@@ -124,10 +125,14 @@ class SeeingHead(RenderedHead):
     Args:
         rng: chooses everything.
         size: pixels of the square pictures.
+        wrinkles: how the skin folds; ``None``: it is smooth.
     """
 
-    def __init__(self, rng: np.random.Generator, size: int) -> None:
+    def __init__(
+        self, rng: np.random.Generator, size: int, wrinkles: Wrinkles | None = None
+    ) -> None:
         super().__init__(rng, size)
+        self._wrinkles = wrinkles
         model = self.model
         # The painted brows are broad and sit high: a tracker takes them for raised ones.
         self._albedo[model.in_region("brow", "face")] = self.skin.clip(0, 255)
@@ -154,9 +159,15 @@ class SeeingHead(RenderedHead):
             # Teeth and gums belong to one jaw: on other shapes they may pierce the chin.
             frame += mouth * (self._drawn(vertices, colours, self.model.triangles) - frame)
         frame = self._features(frame, points)
+        if self._wrinkles is not None:
+            self._wrinkles.draw(frame, points, blendshapes, self._scale)
         frame = cv2.GaussianBlur(frame, (0, 0), 0.7)
         frame += self._noise.normal(0, self._grain, frame.shape)
         return np.clip(frame + 0.5, 0, 255).astype(np.uint8)
+
+    def landmarks(self, blendshapes: np.ndarray, pose: np.ndarray) -> np.ndarray:
+        """Where MediaPipe's points truly are: ``[478, 3]``, x and y in pixels."""
+        return self.model.at_landmarks(self.posed(blendshapes, pose)[0])
 
     def _drawn(self, vertices: np.ndarray, colours: np.ndarray, triangles: np.ndarray):
         frame = np.empty((self.size, self.size, 3), np.float32)

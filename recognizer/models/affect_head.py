@@ -12,13 +12,11 @@ from diffusers.utils import BaseOutput
 from torch import Tensor, nn
 
 from recognizer.facs import ARKIT_NAMES, AU_MAX, AU_NAMES, EMOTIONS
+from recognizer.models.gaussian import bounded
 
 #: Frames a second of the motion that the head is trained on.
 HEAD_FPS = 25.0
 _COEFFICIENTS = len(ARKIT_NAMES)
-#: Log-variances are kept within these: nothing is known to better than 0.05 or worse than 4.5 AU
-#: intensities.
-_LEAST_LOG_VARIANCE, _MOST_LOG_VARIANCE = -6.0, 3.0
 
 
 @dataclass
@@ -138,9 +136,9 @@ class AffectHead(ModelMixin, ConfigMixin):
         )
         out = AffectHeadOutput(
             au=AU_MAX * torch.sigmoid(au),
-            au_log_variance=_bounded(au_spread),
+            au_log_variance=bounded(au_spread),
             valence_arousal=torch.tanh(place),
-            valence_arousal_log_variance=_bounded(place_spread - 2),
+            valence_arousal_log_variance=bounded(place_spread - 2),
             logits=logits,
             emotion=(logits / self.temperature).softmax(-1),
         )
@@ -152,10 +150,3 @@ def _shifted(x: Tensor, by: int) -> tuple[Tensor, Tensor]:
     by = min(by, x.shape[1])
     first, last = x[:, :1].expand(-1, by, -1), x[:, -1:].expand(-1, by, -1)
     return torch.cat([first, x[:, :-by]], 1), torch.cat([x[:, by:], last], 1)
-
-
-def _bounded(log_variance: Tensor) -> Tensor:
-    """Within the limits, without a dead gradient at either."""
-    middle = (_MOST_LOG_VARIANCE + _LEAST_LOG_VARIANCE) / 2
-    half = (_MOST_LOG_VARIANCE - _LEAST_LOG_VARIANCE) / 2
-    return middle + half * torch.tanh((log_variance - middle) / half)

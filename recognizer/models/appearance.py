@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +12,8 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.utils import BaseOutput
 from torch import Tensor, nn
 
-from recognizer.crop import CROP_PIXELS
 from recognizer.facs import AU_MAX, AU_NAMES, EMOTIONS
+from recognizer.models.gaussian import bounded
 
 HEADS = ("emotion", "au", "valence_arousal")
 
@@ -26,6 +27,7 @@ class AppearanceOutput(BaseOutput):
         logits: ``[B, 8]`` of the emotions, in the order of ``EMOTIONS``, before the temperature.
         emotion: ``[B, 8]`` their calibrated probabilities.
         au: ``[B, 24]`` intensities, 0 to 5.
+        au_log_variance: ``[B, 24]``, of a Gaussian around ``au``.
         valence_arousal: ``[B, 2]``, -1 to 1.
     """
 
@@ -33,6 +35,7 @@ class AppearanceOutput(BaseOutput):
     logits: Tensor | None = None
     emotion: Tensor | None = None
     au: Tensor | None = None
+    au_log_variance: Tensor | None = None
     valence_arousal: Tensor | None = None
 
 
@@ -103,7 +106,7 @@ class AppearanceNet(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self,
-        pixels: int = CROP_PIXELS,
+        pixels: int = 48,
         channels: tuple[int, ...] = (64, 128, 256),
         layers: tuple[int, ...] = (1, 2, 2),
         embedding: int = 128,
@@ -131,7 +134,7 @@ class AppearanceNet(ModelMixin, ConfigMixin):
             nn.Linear(inputs * grid**2, embedding, bias=False), nn.BatchNorm1d(embedding), nn.ReLU()
         )
         self.drop = nn.Dropout(dropout)
-        sizes = {"emotion": len(EMOTIONS), "au": len(AU_NAMES), "valence_arousal": 2}
+        sizes = {"emotion": len(EMOTIONS), "au": 2 * len(AU_NAMES), "valence_arousal": 2}
         self.readouts = nn.ModuleDict({name: nn.Linear(embedding, sizes[name]) for name in heads})
         self.register_buffer("temperature", torch.ones(()))
 
@@ -160,7 +163,8 @@ class AppearanceNet(ModelMixin, ConfigMixin):
             out.logits = self.readouts["emotion"](dropped)
             out.emotion = (out.logits / self.temperature).softmax(-1)
         if "au" in self.readouts:
-            out.au = AU_MAX * torch.sigmoid(self.readouts["au"](dropped))
+            au, spread = self.readouts["au"](dropped).chunk(2, -1)
+            out.au, out.au_log_variance = AU_MAX * torch.sigmoid(au), bounded(spread)
         if "valence_arousal" in self.readouts:
             out.valence_arousal = torch.tanh(self.readouts["valence_arousal"](dropped))
         return out if return_dict else out.to_tuple()
@@ -178,11 +182,27 @@ class AppearanceNet(ModelMixin, ConfigMixin):
             float32 ``[N, 8]``.
         """
         rows = []
-        for part in images.split(batch_size):
-            crops = part[:, None].to(self.device, self.dtype) / 255
+        for crops in self._batches(images, batch_size):
             logits = self(crops).logits
             rows.append((logits + self(crops.flip(-1)).logits) / 2 if mirror else logits)
         return torch.cat(rows).float().cpu()
+
+    @torch.no_grad()
+    def units(self, images: Tensor, batch_size: int = 256) -> tuple[Tensor, Tensor]:
+        """Action units of many faces and their standard deviations, float32 ``[N, 24]`` each;
+        ``images`` are uint8 ``[N, S, S]``."""
+        seen = [self(crops) for crops in self._batches(images, batch_size)]
+        mean = torch.cat([out.au for out in seen]).float().cpu()
+        return mean, torch.cat([(0.5 * out.au_log_variance).exp() for out in seen]).float().cpu()
+
+    def _batches(self, images: Tensor, batch_size: int) -> Iterator[Tensor]:
+        """``[B, 1, S, S]``, 0 to 1, at the size that the network is made for."""
+        side = self.config.pixels
+        for part in images.split(batch_size):
+            crops = part[:, None].to(self.device, self.dtype) / 255
+            if crops.shape[-1] > side:
+                crops = F.interpolate(crops, (side, side), mode="area")
+            yield crops
 
 
 def standardize(crops: Tensor) -> Tensor:

@@ -185,7 +185,7 @@ class _Recipe:
         labels = {
             name: torch.from_numpy(getattr(faces, name)).to(device)
             for name in LABELS
-            if name in self.loop.net.readouts
+            if name.removesuffix("_most") in self.loop.net.readouts
         }
         if config.mixup and rng.random() < config.mixup_share * strength:
             crops, labels = mixup(crops, labels, float(rng.beta(config.mixup, config.mixup)))

@@ -10,28 +10,29 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from recognizer.facs import AU_MAX
 from recognizer.models.appearance import AppearanceOutput
+from recognizer.models.gaussian import beta_nll
 
 
 def head_losses(output: AppearanceOutput, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Mean loss of each head that has labels in the batch.
 
-    Emotion: cross-entropy to the distribution. Action units and valence-arousal: squared error,
-    intensities in shares of the highest. Labels that are NaN do not count.
+    Emotion: cross-entropy to the distribution. Action units: β-weighted Gaussian likelihood of the
+    interval. Valence-arousal: squared error. Labels that are NaN do not count.
     """
     losses = {}
     for name, truth in labels.items():
         known = truth.isfinite()
-        guess = output.logits if name == "emotion" else getattr(output, name)
+        guess = output.logits if name == "emotion" else getattr(output, name, None)
         if guess is None or not known.any():
             continue
         safe = truth.nan_to_num()
         if name == "emotion":
             losses[name] = -(safe * guess.log_softmax(-1)).sum() / known.all(-1).sum()
+        elif name == "au":
+            losses[name] = beta_nll(guess, output.au_log_variance, truth, labels.get("au_most"))
         else:
-            unit = AU_MAX if name == "au" else 1.0
-            losses[name] = (((guess - safe) / unit) ** 2 * known).sum() / known.sum()
+            losses[name] = ((guess - safe) ** 2 * known).sum() / known.sum()
     return losses
 
 

@@ -141,17 +141,16 @@ def test_mixup_mixes_labels_and_leaves_unknown_unknown():
 
 
 def test_losses_by_hand():
-    """Cross-entropy of a uniform guess is log 8; half of the range off is a quarter squared."""
-    out = AppearanceOutput(
-        embedding=torch.zeros(2, 4), logits=torch.zeros(2, 8), au=torch.full((2, 24), 2.5)
-    )
+    """Cross-entropy of a uniform guess is log 8; 2.5 off by a variance of 1 is 2.5² / 2."""
+    au = torch.full((2, 24), 2.5)
+    out = AppearanceOutput(torch.zeros(2, 4), torch.zeros(2, 8), None, au, torch.zeros(2, 24))
     nan = torch.full((2, 24), float("nan"))
     nan[0, :2] = torch.tensor([0.0, 2.5])
     emotion = torch.full((2, 8), float("nan"))
     emotion[1] = torch.tensor([0.5, 0.5, 0, 0, 0, 0, 0, 0])
     losses = head_losses(out, {"emotion": emotion, "au": nan})
     assert losses["emotion"].item() == pytest.approx(np.log(8))
-    assert losses["au"].item() == pytest.approx(0.25 / 2)
+    assert losses["au"].item() == pytest.approx(2.5**2 / 2 / 2)
     assert head_losses(out, {"valence_arousal": torch.zeros(2, 2)}) == {}
 
 

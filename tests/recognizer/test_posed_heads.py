@@ -5,7 +5,8 @@ import numpy as np
 
 from recognizer.data.ferplus import FerPlus
 from recognizer.data.motion_samples import REST, SHOWN, SHUT
-from recognizer.data.posed_heads import blend, emotional, neutral, person_samples
+from recognizer.data.posed_head import blend, emotional, neutral
+from recognizer.data.posed_heads import person_samples
 from recognizer.data.rendered_head import SeeingHead
 from recognizer.data.tracked_ferplus import build
 from recognizer.facs import ARKIT_INDEX, AU_INDEX, EMOTIONS
@@ -47,6 +48,7 @@ def test_takes_of_one_person(tracker):
     rest, shut = (samples.motion[samples.role == role].mean(0) for role in (REST, SHUT))
     blink = ARKIT_INDEX["eyeBlinkLeft"]
     assert shut[blink] - rest[blink] > 0.2
+    assert samples.crops.shape == (len(samples), 64, 64) and samples.crops.std() > 10
     labelled = np.isfinite(samples.emotion[:, 0])
     np.testing.assert_allclose(samples.emotion[labelled].sum(1), 1, atol=1e-5)
 
