@@ -24,6 +24,7 @@ from recognizer.unit_reader import (
     UnitReading,
     UnitReliability,
     fuse_units,
+    load_unit_network,
     look_at_units,
     without_rest,
 )
@@ -127,7 +128,7 @@ class Recognizer:
             load_head(folder / "affect_motion"),
             load_appearance(folder / "affect_appearance"),
             reliability["reliability"],
-            load_appearance(folder / "au_appearance"),
+            load_unit_network(folder / "au_appearance"),
             UnitReliability.load(folder / "unit_reliability.json"),
         )
 

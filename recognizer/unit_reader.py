@@ -16,6 +16,7 @@ import numpy as np
 
 from recognizer.facs import AU_MAX, AU_NAMES
 from recognizer.models.appearance import AppearanceNet
+from recognizer.pretrained import load_network
 
 #: The packaged network and calibration.
 WEIGHTS = Path(__file__).parent / "weights" / "au_appearance"
@@ -74,6 +75,19 @@ class UnitReliability:
         }
         text = json.dumps({"reliability": table, **figures}, indent=2)
         Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def load_unit_network(path: str | os.PathLike | None = None) -> AppearanceNet:
+    """A network that sees action units; the packaged one without a path.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: the network there sees something else.
+    """
+    network = load_network(AppearanceNet, path, WEIGHTS, "a network for action units")
+    if "au" not in network.readouts:
+        raise ValueError(f"{path}: this network has no head for action units")
+    return network
 
 
 def look_at_units(

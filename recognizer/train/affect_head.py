@@ -24,6 +24,7 @@ from recognizer.bench.affect_head import judged_figures, rendered_figures
 from recognizer.data.motion_samples import MotionSamples, concatenate
 from recognizer.facs import ARKIT_NAMES
 from recognizer.models.affect_head import AffectHead, AffectHeadOutput
+from recognizer.models.gaussian import beta_nll
 from recognizer.train.judged_faces import StillFaces, TalkingFaces
 from recognizer.train.loop import LoopOptions, TrainingLoop
 from recognizer.train.motion_windows import MotionWindows, WindowBatch
@@ -187,20 +188,15 @@ def head_losses(
 ) -> dict[str, Tensor]:
     """Mean loss of what the batch has labels for; NaN does not count.
 
-    Action units, valence and arousal: β-NLL, ``σ^2β (½ log σ² + (y − μ)² / 2σ²)`` with the first
-    factor held constant. Least intensities: half the square of what is missing. Emotion:
-    cross-entropy to the distribution.
+    Action units, valence and arousal: :func:`recognizer.models.gaussian.beta_nll`. Least
+    intensities: half the square of what is missing. Emotion: cross-entropy to the distribution.
     """
     losses = {}
     for name in ("au", "valence_arousal"):
         truth = getattr(batch, name).to(output.au.device)
-        known = truth.isfinite()
-        if known.any():
+        if truth.isfinite().any():
             guess, log_variance = getattr(output, name), getattr(output, f"{name}_log_variance")
-            error = (guess - truth.nan_to_num()) ** 2
-            nll = 0.5 * (log_variance + error * torch.exp(-log_variance))
-            weighted = torch.exp(beta * log_variance.detach()) * nll
-            losses[name] = (weighted * known).sum() / known.sum()
+            losses[name] = beta_nll(guess, log_variance, truth, beta=beta)
     least = batch.least_au.to(output.au.device)
     if (known := least.isfinite()).any():
         missing = (least.nan_to_num() - output.au).clamp_min(0) * known

@@ -16,7 +16,6 @@ import numpy as np
 from scipy.optimize import minimize
 
 from recognizer.affect_reader import load_head, read_motion
-from recognizer.appearance_reader import load_appearance
 from recognizer.data.activation import intensity
 from recognizer.data.motion_samples import REST, SHOWN, MotionSamples
 from recognizer.facs import AU_INDEX, AU_NAMES
@@ -25,10 +24,10 @@ from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
 from recognizer.motion import MotionTrack
 from recognizer.unit_reader import (
-    WEIGHTS,
     UnitReading,
     UnitReliability,
     fuse_units,
+    load_unit_network,
     look_at_units,
     without_rest,
 )
@@ -192,10 +191,10 @@ def main() -> None:
     parser.add_argument("samples", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--head", type=Path, help="folder; otherwise the packaged one")
-    parser.add_argument("--network", type=Path, default=WEIGHTS, help="folder")
+    parser.add_argument("--network", type=Path, help="folder; otherwise the packaged one")
     options = parser.parse_args()
     samples = MotionSamples.load(options.samples)
-    head, network = load_head(options.head), load_appearance(options.network)
+    head, network = load_head(options.head), load_unit_network(options.network)
     parts = {
         (split, known): readings(samples.of(split), head, network, known)
         for split in ("valid", "test")

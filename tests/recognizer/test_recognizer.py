@@ -1,5 +1,6 @@
 """Faces, voices and words go in; tracks and one judgement come out, whatever is missing."""
 
+import dataclasses
 import json
 
 import cv2
@@ -12,8 +13,10 @@ from recognizer.facs import EMOTION_TO_VA, EMOTIONS
 from recognizer.fusion import fuse
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
-from recognizer.recognizer import Recognizer
+from recognizer.motion import MotionTrack
+from recognizer.recognizer import Recognizer, Rest
 from recognizer.tracker import FaceTracker, NoFaceError
+from recognizer.unit_reader import UnitReliability
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,16 @@ def network():
 @pytest.fixture(scope="module")
 def recognizer(head, network):
     return Recognizer(head, network, {"motion": 0.5, "appearance": 0.8})
+
+
+@pytest.fixture(scope="module")
+def unit_network():
+    torch.manual_seed(2)
+    return AppearanceNet(channels=(8, 16), layers=(1, 1), embedding=8, heads=("au",)).eval()
+
+
+def counted(motion=1.0, appearance=1.0, resting=0.0):
+    return UnitReliability(*(np.full(24, v) for v in (motion, appearance, resting)))
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +71,51 @@ def test_both_experts_count(head, network, portrait_path):
     both, motion, appearance = emotion(1, 1), emotion(1, 0), emotion(0, 1)
     product = motion * appearance
     assert both == pytest.approx(product / product.sum(), abs=0.02)
+
+
+def test_both_experts_count_for_action_units(head, unit_network, portrait_path):
+    def units(reliability):
+        return Recognizer(head, None, None, unit_network, reliability)(portrait_path).aus[0]
+
+    motion, pictures = units(counted(appearance=0)), units(counted(motion=0))
+    assert motion == pytest.approx(Recognizer(head)(portrait_path).aus[0], abs=1e-4)
+    both = units(counted())
+    low, high = np.minimum(motion, pictures), np.maximum(motion, pictures)
+    assert ((both >= low - 1e-4) & (both <= high + 1e-4)).all()
+    assert np.abs(motion - pictures).max() > 0.1
+    with pytest.raises(ValueError, match="reliability"):
+        Recognizer(head, units=unit_network)
+
+
+def test_a_person_at_rest_shows_nothing_in_pictures(head, unit_network, picture):
+    reader = Recognizer(head, None, None, unit_network, counted(motion=0, resting=1.0))
+    with FaceTracker(crops=True) as tracker:
+        face = tracker.image(picture)[0]
+    rest = reader.at_rest(face)
+    assert reader.read_face(face).aus.max() > 0.5
+    assert np.abs(reader.read_face(face, rest).aus).max() < 1e-6
+    # Pictures that nobody looked at: the coefficients alone are known.
+    blind = reader.read_face(face, Rest(rest.coefficients))
+    assert blind.aus == pytest.approx(reader.read_face(face).aus)
+
+
+def test_rest_is_guessed_in_long_films(head, unit_network, picture):
+    reader = Recognizer(head, None, None, unit_network, counted(motion=0, resting=1.0))
+    with FaceTracker(crops=True) as tracker:
+        face = tracker.image(picture)[0]
+
+    def film(seconds):
+        frames = seconds * 2
+        repeated = {
+            name: np.repeat(getattr(face, name), frames, axis=0)
+            for name in ("points", "scores", "gaze", "confidence", "crops")
+        }
+        moved = np.repeat(face.motion.to_vectors(), frames, axis=0)
+        motion = MotionTrack.from_vectors(moved, 2.0)
+        return dataclasses.replace(face, motion=motion, **repeated)
+
+    assert reader.read_face(film(20)).aus.max() > 0.5
+    assert np.abs(reader.read_face(film(61)).aus).max() < 1e-6
 
 
 def test_a_sound_has_no_action_units(recognizer, speech_path):
@@ -92,13 +150,19 @@ def test_no_face_is_one_clear_line(recognizer, wall):
             read(wall)
 
 
-def test_a_folder_of_networks(recognizer, tmp_path):
+def test_a_folder_of_networks(recognizer, unit_network, tmp_path):
     with pytest.raises(FileNotFoundError):
         Recognizer.from_pretrained(tmp_path)
     recognizer.head.save_pretrained(tmp_path / "affect_motion")
     recognizer.appearance.save_pretrained(tmp_path / "affect_appearance")
+    recognizer.appearance.save_pretrained(tmp_path / "au_appearance")
+    counted(resting=0.5).save(tmp_path / "unit_reliability.json")
     (tmp_path / "reliability.json").write_text(json.dumps({"reliability": {"motion": 0.3}}))
+    with pytest.raises(ValueError, match="no head for action units"):
+        Recognizer.from_pretrained(tmp_path)
+    unit_network.save_pretrained(tmp_path / "au_appearance")
     loaded = Recognizer.from_pretrained(tmp_path)
+    assert loaded.unit_reliability.resting[0] == 0.5
     assert loaded.reliability == {"motion": 0.3, "appearance": 1.0}
     weights = loaded.appearance.state_dict()
     assert all(torch.equal(v, weights[k]) for k, v in recognizer.appearance.state_dict().items())
@@ -110,7 +174,7 @@ def test_a_tracker_keeps_aligned_faces(picture):
     blank = np.full_like(picture, 90)
     with FaceTracker(crops=True) as tracker:
         (track,) = tracker.video([picture, blank, picture], 25.0)
-    assert track.crops.shape == (3, 48, 48) and track.crops.dtype == np.uint8
+    assert track.crops.shape == (3, 64, 64) and track.crops.dtype == np.uint8
     assert track.success.tolist() == [True, False, True]
     assert track.crops[1].max() == 0 and track.crops[0].std() > 10
     with FaceTracker() as tracker:
