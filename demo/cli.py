@@ -111,11 +111,14 @@ def recognize(
         bool, typer.Option("--smooth", help="Steady the curves (One-Euro filter).")
     ] = False,
     faces: Annotated[int, typer.Option(help="The most faces to follow, 1 to 20.")] = 4,
+    rest: Annotated[
+        Path | None, typer.Option(help="Picture or video of the person who expresses nothing.")
+    ] = None,
 ) -> None:
     """Read a face, a voice or words: action units, valence and arousal, emotions."""
     from demo.commands.recognize import run
 
-    run(media, output, json, plot, explain, text, smooth, faces)
+    run(media, output, json, plot, explain, text, smooth, faces, rest)
 
 
 @app.command()

@@ -13,8 +13,8 @@ import numpy as np
 from recognizer.affect import AffectTrack
 from recognizer.affect_reader import load_head, read_motion, resting_coefficients
 from recognizer.appearance_reader import load_appearance, read_crops
-from recognizer.facs import AU_NAMES
-from recognizer.fusion import Fused, Opinion, fuse
+from recognizer.fusion import Opinion, fuse
+from recognizer.judgement import Judgement, track_of_voice
 from recognizer.media import is_image, iter_frames, probe, read_audio, read_image
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
@@ -29,7 +29,7 @@ from recognizer.unit_reader import (
     without_rest,
 )
 from recognizer.voice import VoiceTrack, read_voice
-from recognizer.words import Reading, read_words
+from recognizer.words import read_words
 
 #: How far motion and appearance can be relied on (see :mod:`recognizer.train.reliability`).
 RELIABILITY = Path(__file__).parent / "weights" / "reliability.json"
@@ -41,32 +41,6 @@ REST_SECONDS, _REST_QUANTILE = 60.0, 0.2
 LEAST_VOICE = 0.05
 #: Called as ``progress(stage, done, total)``; the total may be unknown.
 Progress = Callable[[str, int, "int | None"], None]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """One clip by all that it offers; what it does not is ``None`` or empty.
-
-    Attributes:
-        faces: every face, in order of appearance.
-        largest: which of them counts.
-        voice: what is heard.
-        words: what is said.
-        fused: that face, the voice and the words as one, over the whole clip.
-    """
-
-    faces: list[AffectTrack]
-    largest: int | None
-    voice: VoiceTrack | None
-    words: Reading | None
-    fused: Fused
-
-    @property
-    def tracks(self) -> list[AffectTrack]:
-        """The faces; without one, the voice (or the words) as a track without action units."""
-        if self.faces:
-            return self.faces
-        return [_of_voice(self.voice)] if self.voice else [_of_words(self.words)]
 
 
 @dataclass(frozen=True)
@@ -132,12 +106,18 @@ class Recognizer:
             UnitReliability.load(folder / "unit_reliability.json"),
         )
 
-    def __call__(self, media: str | os.PathLike, progress: Progress | None = None) -> AffectTrack:
+    def __call__(
+        self,
+        media: str | os.PathLike,
+        progress: Progress | None = None,
+        rest: Rest | None = None,
+    ) -> AffectTrack:
         """The affect of the largest face of a picture or video, or of a voice.
 
         Args:
             media: picture, video or sound; the track of a sound has no action units and no motion.
             progress: see :data:`Progress`.
+            rest: how the person looks at rest (see :meth:`learn_rest`).
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -145,8 +125,8 @@ class Recognizer:
             NoFaceError: no face was found.
         """
         if _has_picture(media):
-            return self.read_face(largest(self._track(media, 4, progress)))
-        return _of_voice(self.listen(media))
+            return self.read_face(largest(self._track(media, 4, progress)), rest)
+        return track_of_voice(self.listen(media))
 
     def faces(
         self, media: str | os.PathLike, max_faces: int = 4, progress: Progress | None = None
@@ -172,6 +152,7 @@ class Recognizer:
         text: str | None = None,
         max_faces: int = 4,
         progress: Progress | None = None,
+        rest: Rest | None = None,
     ) -> Judgement:
         """All that a clip and its transcript say.
 
@@ -180,6 +161,7 @@ class Recognizer:
             text: what is said.
             max_faces: the most faces to follow.
             progress: see :data:`Progress`.
+            rest: how the person with the largest face looks at rest.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -195,8 +177,9 @@ class Recognizer:
             except NoFaceError:
                 pass
             else:
-                faces = [self.read_face(track) for track in tracks]
-                first = tracks.index(largest(tracks))
+                chief = largest(tracks)
+                first = tracks.index(chief)
+                faces = [self.read_face(t, rest if t is chief else None) for t in tracks]
         opinions = [
             *([] if first is None else [Opinion.from_track(faces[first]).averaged()]),
             *([] if voice is None else _averaged(voice)),
@@ -207,6 +190,19 @@ class Recognizer:
             also = " and no voice is heard" if voice is not None and what == "face" else ""
             raise NoFaceError(f"no {what} was found in {Path(media).name}{also}")
         return Judgement(faces, first, voice, words, fuse(opinions))
+
+    def learn_rest(self, media: str | os.PathLike) -> Rest:
+        """How the person with the largest face of a picture or video looks at rest.
+
+        Args:
+            media: a picture or film of the person who expresses nothing.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is neither picture nor video.
+            NoFaceError: no face was found.
+        """
+        return self.at_rest(largest(self._track(media, 4, None)))
 
     def at_rest(self, face: FaceTrack, quantile: float = 0.5) -> Rest:
         """How a person looks at rest.
@@ -322,29 +318,3 @@ def _averaged(voice: VoiceTrack) -> list[Opinion]:
     """A voice over the whole clip; none where there was nothing like speech."""
     heard = voice.confidence.max(initial=0.0) >= LEAST_VOICE
     return [voice.opinion().averaged()] if heard else []
-
-
-def _of_voice(voice: VoiceTrack) -> AffectTrack:
-    """A voice as a track: no face, so no action units."""
-    frames = len(voice)
-    return AffectTrack(
-        aus=np.full((frames, len(AU_NAMES)), np.nan),
-        valence_arousal=voice.valence_arousal,
-        emotion=voice.emotion,
-        success=np.ones(frames, bool),
-        confidence=voice.confidence,
-        fps=voice.fps,
-        valence_arousal_std=voice.std,
-    )
-
-
-def _of_words(words: Reading) -> AffectTrack:
-    """Words as a track of one frame."""
-    return AffectTrack(
-        aus=np.full((1, len(AU_NAMES)), np.nan),
-        valence_arousal=np.array([[words.valence, words.arousal]]),
-        emotion=words.emotion[None],
-        success=np.ones(1, bool),
-        confidence=np.array([words.confidence]),
-        valence_arousal_std=np.array([[words.valence_std, words.arousal_std]]),
-    )

@@ -14,22 +14,27 @@ from demo.progress import progress_bar
 from recognizer.affect import AffectTrack
 from recognizer.affect_csv import write_csv
 from recognizer.facs import ARKIT_NAMES, AU_NAMES, EMOTIONS
+from recognizer.judgement import Judgement
 from recognizer.plots import save_plot
-from recognizer.recognizer import Judgement, Recognizer
+from recognizer.recognizer import Recognizer
 
 
 def run(
     media: Path, output: Path | None, json: Path | None, plot: Path | None, explain: bool,
-    text: str | None, smooth: bool, faces: int,
+    text: str | None, smooth: bool, faces: int, rest: Path | None,
 ) -> None:  # fmt: skip
     """See ``facewright recognize --help``."""
     in_range(faces, 1, 20, "--faces")
     readable(media, "picture, video or sound")
+    if rest:
+        readable(rest, "picture or video")
     for path, ending in ((output, ".csv"), (json, ".json"), (plot, ".png")):
         if path:
             writable(path, ending)
     with progress_bar() as hook:
-        found = Recognizer.from_pretrained().judge(media, text, faces, hook)
+        recognizer = Recognizer.from_pretrained()
+        known = recognizer.learn_rest(rest) if rest else None
+        found = recognizer.judge(media, text, faces, hook, known)
     tracks = found.tracks
     if smooth:
         tracks = [track.smoothed() for track in tracks]

@@ -99,6 +99,15 @@ def test_a_person_at_rest_shows_nothing_in_pictures(head, unit_network, picture)
     assert blind.aus == pytest.approx(reader.read_face(face).aus)
 
 
+def test_rest_is_learnt_from_a_picture(head, unit_network, portrait_path, wall):
+    reader = Recognizer(head, None, None, unit_network, counted(motion=0, resting=1.0))
+    rest = reader.learn_rest(portrait_path)
+    assert np.abs(reader(portrait_path, rest=rest).aus).max() < 1e-6
+    assert np.abs(reader.judge(portrait_path, rest=rest).faces[0].aus).max() < 1e-6
+    with pytest.raises(NoFaceError):
+        reader.learn_rest(wall)
+
+
 def test_rest_is_guessed_in_long_films(head, unit_network, picture):
     reader = Recognizer(head, None, None, unit_network, counted(motion=0, resting=1.0))
     with FaceTracker(crops=True) as tracker:
