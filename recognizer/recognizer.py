@@ -21,8 +21,8 @@ from recognizer.models.appearance import AppearanceNet
 from recognizer.talking import talking
 from recognizer.tracker import FaceTrack, FaceTracker, NoFaceError, largest
 from recognizer.unit_reader import (
+    Calibration,
     UnitReading,
-    UnitReliability,
     fuse_units,
     load_unit_network,
     look_at_units,
@@ -68,10 +68,10 @@ class Recognizer:
         appearance: looks at pictures for emotions; ``None`` leaves them out.
         reliability: ``"motion"`` and ``"appearance"`` → 0..1.
         units: looks at pictures for action units; ``None`` leaves them out.
-        unit_reliability: how far it and the motion can be relied on for each.
+        calibration: how far it and the motion can be relied on for each.
 
     Raises:
-        ValueError: ``units`` without ``unit_reliability``.
+        ValueError: ``units`` without ``calibration``.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class Recognizer:
         appearance: AppearanceNet | None = None,
         reliability: Mapping[str, float] | None = None,
         units: AppearanceNet | None = None,
-        unit_reliability: UnitReliability | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
-        if units is not None and unit_reliability is None:
-            raise ValueError("a network for action units needs their reliability")
+        if units is not None and calibration is None:
+            raise ValueError("a network for action units needs a calibration")
         self.head, self.appearance = head, appearance
         self.reliability = {"motion": 1.0, "appearance": 1.0} | dict(reliability or {})
-        self.units, self.unit_reliability = units, unit_reliability
+        self.units, self.calibration = units, calibration
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike | None = None) -> Recognizer:
@@ -103,7 +103,7 @@ class Recognizer:
             load_appearance(folder / "affect_appearance"),
             reliability["reliability"],
             load_unit_network(folder / "au_appearance"),
-            UnitReliability.load(folder / "unit_reliability.json"),
+            Calibration.load(folder / "unit_reliability.json"),
         )
 
     def __call__(
@@ -253,11 +253,7 @@ class Recognizer:
                 )
             )
         fused = fuse(experts)
-        units, seen = UnitReading(motion.aus, motion.aus_std), self._looked_at(face)
-        if seen is not None:
-            if rest is not None and rest.units is not None:
-                seen = without_rest(seen, rest.units, self.unit_reliability)
-            units = fuse_units(units, seen, self.unit_reliability)
+        units = self._units(face, UnitReading(motion.aus, motion.aus_std), rest)
         return AffectTrack.from_face(
             face,
             aus=units.mean,
@@ -266,6 +262,16 @@ class Recognizer:
             valence_arousal_std=np.sqrt(fused.variance),
             emotion=fused.emotion,
         )
+
+    def _units(self, face: FaceTrack, moved: UnitReading, rest: Rest | None) -> UnitReading:
+        """Action units of both experts."""
+        seen = self._looked_at(face)
+        if seen is None:
+            return moved
+        if rest is None or rest.units is None:
+            return fuse_units(moved, seen, self.calibration.rest_unknown)
+        known = self.calibration.rest_known
+        return fuse_units(moved, without_rest(seen, rest.units, known), known)
 
     def _looked_at(self, face: FaceTrack) -> UnitReading | None:
         """Action units by the pictures' expert; ``None`` without it or without pictures."""

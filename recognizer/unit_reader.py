@@ -20,7 +20,8 @@ from recognizer.pretrained import load_network
 
 #: The packaged network and calibration.
 WEIGHTS = Path(__file__).parent / "weights" / "au_appearance"
-RELIABILITY = Path(__file__).parent / "weights" / "unit_reliability.json"
+CALIBRATION = Path(__file__).parent / "weights" / "unit_reliability.json"
+_KINDS = ("motion", "appearance", "resting")
 
 
 @dataclass(frozen=True)
@@ -44,36 +45,55 @@ class UnitReliability:
         motion: ``[24]`` factors of the precision that the motion's head names; 0 leaves it out.
         appearance: ``[24]`` of the pictures' network.
         resting: ``[24]``: share of what the network sees in a face at rest that is the face's, not
-            an expression's.
+            an expression's; 0 where the person at rest is not known.
     """
 
     motion: np.ndarray
     appearance: np.ndarray
     resting: np.ndarray
 
+
+@dataclass(frozen=True)
+class Calibration:
+    """Reliabilities for persons who are known at rest, and for others: without the person at rest,
+    motion cannot tell a raised brow from a high one.
+
+    Attributes:
+        rest_known, rest_unknown: either.
+    """
+
+    rest_known: UnitReliability
+    rest_unknown: UnitReliability
+
     @classmethod
-    def load(cls, path: str | os.PathLike | None = None) -> UnitReliability:
+    def load(cls, path: str | os.PathLike | None = None) -> Calibration:
         """Read what :meth:`save` wrote; the packaged one without a path.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: it holds something else.
         """
-        path = Path(path or RELIABILITY)
+        path = Path(path or CALIBRATION)
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))["reliability"]
-            columns = [[table[name][kind] for name in AU_NAMES] for kind in cls.__annotations__]
+            tables = json.loads(path.read_text(encoding="utf-8"))["reliability"]
+            parts = [
+                [[tables[case][name][kind] for name in AU_NAMES] for kind in _KINDS]
+                for case in cls.__annotations__
+            ]
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} holds no reliability of action units") from error
-        return cls(*(np.array(column, np.float64) for column in columns))
+        return cls(*(UnitReliability(*np.array(part, np.float64)) for part in parts))
 
     def save(self, path: str | os.PathLike, **figures) -> None:
         """Write JSON by action unit, with whatever figures belong to it."""
-        table = {
-            name: {kind: round(float(getattr(self, kind)[i]), 4) for kind in vars(self)}
-            for i, name in enumerate(AU_NAMES)
+        tables = {
+            case: {
+                name: {kind: round(float(getattr(part, kind)[i]), 4) for kind in _KINDS}
+                for i, name in enumerate(AU_NAMES)
+            }
+            for case, part in vars(self).items()
         }
-        text = json.dumps({"reliability": table, **figures}, indent=2)
+        text = json.dumps({"reliability": tables, **figures}, indent=1)
         Path(path).write_text(text + "\n", encoding="utf-8")
 
 

@@ -30,6 +30,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recognizer.appearance_reader import load_appearance
 from recognizer.bench.appearance import emotion_figures, measured_benchmark
 from recognizer.data.faces import LABELS, LabelledFaces, concatenate, load_faces
 from recognizer.models.appearance import AppearanceNet
@@ -60,6 +61,7 @@ class AppearanceTraining(LoopOptions):
         repeat_below: an emotion with a smaller share of the faces than this is shown more often, by
             the root of the ratio.
         compile: run through ``torch.compile``.
+        init: folder of a network of the same shape whose weights are trained on.
     """
 
     model: dict[str, Any] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class AppearanceTraining(LoopOptions):
     mixup_share: float = 0.5
     repeat_below: float = 0.02
     compile: bool = False
+    init: str | None = None
 
     def __post_init__(self) -> None:
         """Check the stages.
@@ -139,7 +142,10 @@ class _Recipe:
         self.model_path = out_dir / "model"
         self.augment = FaceAugment(**config.augment)
         self.repeats = repeat_factors(faces.emotion, config.repeat_below)
-        net = AppearanceNet(**config.model).to(memory_format=torch.channels_last)
+        net = AppearanceNet(**config.model)
+        if config.init is not None:
+            net.load_state_dict(load_appearance(config.init).state_dict())
+        net = net.to(memory_format=torch.channels_last)
         matrices = [p for p in net.parameters() if p.ndim > 1]
         vectors = [p for p in net.parameters() if p.ndim <= 1]
         optimizer = torch.optim.SGD(

@@ -9,21 +9,23 @@ lets both experts read rendered people who trained neither (``recognizer.data.po
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 
 from recognizer.affect_reader import load_head, read_motion
 from recognizer.data.activation import intensity
 from recognizer.data.motion_samples import REST, SHOWN, MotionSamples
-from recognizer.facs import AU_INDEX, AU_NAMES
+from recognizer.facs import AU_NAMES
 from recognizer.metrics.classification import icc
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
 from recognizer.motion import MotionTrack
 from recognizer.unit_reader import (
+    Calibration,
     UnitReading,
     UnitReliability,
     fuse_units,
@@ -34,8 +36,8 @@ from recognizer.unit_reader import (
 
 #: A blink is no matter of single pictures.
 _IN_PICTURES = np.array([name != "AU45" for name in AU_NAMES])
-#: Factors of precision are sought within these.
-_LEAST, _MOST = 1e-3, 10.0
+#: Ratios of the factors of precision are sought within these.
+_LEAST, _MOST = 1e-4, 1e4
 
 
 @dataclass(frozen=True)
@@ -103,32 +105,27 @@ def _at_rest(rows: MotionSamples, i: int) -> np.ndarray:
     return rows.motion[_rest_row(rows, i), :52]
 
 
-def fit(known: Readings, unknown: Readings) -> UnitReliability:
-    """The reliability with the least squared error of the fused reading.
-
-    Args:
-        known: frames of people who are known at rest.
-        unknown: frames of others.
-    """
+def fit(part: Readings) -> UnitReliability:
+    """The reliability with the least squared error of the fused reading."""
     columns = []
     for unit in range(len(AU_NAMES)):
-        share = _resting_share(known, unit)
-
+        share = 0.0 if part.rest is None else _resting_share(part, unit)
         # Only the ratio of the factors moves the mean; the scale is fitted to the error after.
-        def error(log_ratio: np.ndarray, unit: int = unit, share: float = share) -> float:
-            factors = _column(1.0, float(np.exp(log_ratio[0])), share)
-            return sum(_squares(part, factors, unit).mean() for part in (known, unknown))
-
-        bounds = [(np.log(_LEAST), np.log(_MOST))]
-        best = min(
-            (minimize(error, [start], bounds=bounds) for start in (-3.0, 0.0, 1.5)),
-            key=lambda found: found.fun,
-        )
-        ratio = float(np.exp(best.x[0])) if _IN_PICTURES[unit] else 0.0
-        found = _column(1.0, ratio, share)
-        scale = _scale((known, unknown), found, unit)
+        ratio = _best_ratio(part, unit, share) if _IN_PICTURES[unit] else 0.0
+        scale = _scale(part, _column(1.0, ratio, share), unit)
         columns.append((scale, scale * ratio, share))
     return UnitReliability(*(np.array(column) for column in zip(*columns, strict=True)))
+
+
+def _best_ratio(part: Readings, unit: int, share: float) -> float:
+    def error(log_ratio: float) -> float:
+        return _squares(part, _column(1.0, math.exp(log_ratio), share), unit).mean()
+
+    # The error may have two valleys: a coarse look first.
+    steps = np.linspace(math.log(_LEAST), math.log(_MOST), 25)
+    lowest = int(np.argmin([error(step) for step in steps]))
+    around = steps[max(0, lowest - 1)], steps[min(len(steps) - 1, lowest + 1)]
+    return math.exp(minimize_scalar(error, bounds=around, method="bounded").x)
 
 
 def _column(motion: float, appearance: float, resting: float) -> UnitReliability:
@@ -139,13 +136,10 @@ def _squares(part: Readings, reliability: UnitReliability, unit: int) -> np.ndar
     return (part.fused(reliability).mean[:, unit] - part.truth[:, unit]) ** 2
 
 
-def _scale(parts, reliability: UnitReliability, unit: int) -> float:
+def _scale(part: Readings, reliability: UnitReliability, unit: int) -> float:
     """By how much the named precision is too high or low (its maximum likelihood)."""
-    share = [
-        _squares(part, reliability, unit) / part.fused(reliability).std[:, unit] ** 2
-        for part in parts
-    ]
-    return float(1 / max(np.concatenate(share).mean(), 1e-3))
+    share = _squares(part, reliability, unit) / part.fused(reliability).std[:, unit] ** 2
+    return float(1 / max(share.mean(), 1e-3))
 
 
 def _resting_share(known: Readings, unit: int) -> float:
@@ -180,9 +174,10 @@ def agreement(part: Readings, reliability: UnitReliability) -> dict[str, dict[st
     return report
 
 
-def mean_agreement(report: dict, names: list[str], kind: str) -> float:
-    """The mean ICC over the named action units."""
-    return round(float(np.mean([report[name][kind] for name in names])), 4)
+def mean_agreement(report: dict[str, dict[str, float | None]]) -> dict[str, float]:
+    """The mean ICC of each expert over the action units that vary."""
+    known = [row for row in report.values() if row["fused"] is not None]
+    return {kind: round(float(np.mean([row[kind] for row in known])), 4) for kind in known[0]}
 
 
 def main() -> None:
@@ -195,24 +190,14 @@ def main() -> None:
     options = parser.parse_args()
     samples = MotionSamples.load(options.samples)
     head, network = load_head(options.head), load_unit_network(options.network)
-    parts = {
-        (split, known): readings(samples.of(split), head, network, known)
-        for split in ("valid", "test")
-        for known in (True, False)
-    }
-    reliability = fit(parts["valid", True], parts["valid", False])
-    figures = {}
-    for known, name in ((True, "rest_known"), (False, "rest_unknown")):
-        part = parts["test", known]
-        found = agreement(part, reliability)
-        names = [au for au in AU_NAMES if found[au]["fused"] is not None and au in AU_INDEX]
-        figures[name] = {
-            "frames": len(part.truth),
-            "mean_icc": {k: mean_agreement(found, names, k) for k in found[names[0]]},
-            "icc": found,
-        }
-        print(name, figures[name]["mean_icc"])
-    reliability.save(options.output, test=figures)
+    cases = {"rest_known": True, "rest_unknown": False}
+    fitted, figures = {}, {}
+    for case, known in cases.items():
+        fitted[case] = fit(readings(samples.of("valid"), head, network, known))
+        part = readings(samples.of("test"), head, network, known)
+        figures[case] = {"frames": len(part.truth), "icc": agreement(part, fitted[case])}
+        print(case, mean_agreement(figures[case]["icc"]))
+    Calibration(**fitted).save(options.output, test=figures)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
-from recognizer.data.au_faces import build, judged, person_faces
+from recognizer.crop import face_crop
+from recognizer.data import judged_units
+from recognizer.data.au_faces import build, person_faces
 from recognizer.data.faces import LabelledFaces, load_faces, save_faces
+from recognizer.data.ferplus import FerPlus
 from recognizer.data.rendered_head import SeeingHead
 from recognizer.data.wrinkles import Wrinkles
-from recognizer.facs import AU_INDEX, EMOTIONS
+from recognizer.facs import ARKIT_INDEX, AU_INDEX, EMOTIONS
 
 
 class Old(Wrinkles):
@@ -64,7 +67,7 @@ def test_judges_imply_intervals():
     emotion = np.eye(8)[[EMOTIONS.index(n) for n in ("happiness", "neutral", "fear")]]
     unsure = np.full((1, 8), 1 / 8)
     faces = LabelledFaces(np.zeros((4, 48, 48), np.uint8), np.concatenate([emotion, unsure]))
-    found = judged(faces)
+    found = judged_units.judged(faces)
     smile, brow = AU_INDEX["AU12"], AU_INDEX["AU01"]
     assert (found.au[0, smile], found.au_most[0, smile]) == (2.0, 5.0)
     assert (found.au[1, smile], found.au_most[1, brow]) == (0.0, 0.5)
@@ -73,8 +76,31 @@ def test_judges_imply_intervals():
     assert np.isnan(found.au[1, AU_INDEX["AU25"]])  # lips may be parted at rest
 
 
+def test_geometry_is_a_second_witness(heads):
+    """A face with its mouth wide open: geometry tells lips and jaw, and has no say on brows."""
+    moved = np.zeros(52)
+    moved[ARKIT_INDEX["jawOpen"]] = 0.9
+    picture = heads[0].render(moved, np.zeros(6))
+    points = heads[0].landmarks(moved, np.zeros(6))
+    face = face_crop(picture, points[:, :2], 48)
+    votes = np.zeros((4, 10), np.uint8)
+    votes[:, EMOTIONS.index("neutral")] = 10
+    votes[1:3, EMOTIONS.index("fear")] = 10  # half and half: nobody implies anything
+    blank = np.full_like(face, 128)
+    images = np.stack([face, face, blank, face])
+    splits = judged_units.build(FerPlus(images, votes, np.array([0, 0, 0, 1], np.uint8)))
+    sure, unsure, lost = splits["train"].au
+    lips, brow, smile = (AU_INDEX[name] for name in ("AU25", "AU01", "AU12"))
+    assert sure[lips] > 1 and unsure[lips] == sure[lips]
+    assert sure[brow] == 0 and np.isnan(unsure[brow])
+    # Judges go before geometry.
+    assert splits["train"].au_most[0, smile] == 0.5 and splits["train"].au_most[1, smile] != 0.5
+    assert np.isnan(lost).all()
+    assert splits["train"].images.shape == (3, 64, 64) and len(splits["valid"]) == 1
+
+
 def test_build_and_files(tmp_path):
-    splits = build(people=3, per_person=2, ferplus=None)
+    splits = build(people=3, per_person=2)
     assert [len(part) for part in splits.values()] == [4, 2]
     save_faces(tmp_path / "faces.npz", splits)
     loaded = load_faces(tmp_path / "faces.npz")

@@ -16,7 +16,7 @@ from recognizer.models.appearance import AppearanceNet
 from recognizer.motion import MotionTrack
 from recognizer.recognizer import Recognizer, Rest
 from recognizer.tracker import FaceTracker, NoFaceError
-from recognizer.unit_reader import UnitReliability
+from recognizer.unit_reader import Calibration, UnitReliability
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,10 @@ def unit_network():
 
 
 def counted(motion=1.0, appearance=1.0, resting=0.0):
-    return UnitReliability(*(np.full(24, v) for v in (motion, appearance, resting)))
+    def case(share):
+        return UnitReliability(*(np.full(24, v) for v in (motion, appearance, share)))
+
+    return Calibration(rest_known=case(resting), rest_unknown=case(0.0))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,7 @@ def test_both_experts_count_for_action_units(head, unit_network, portrait_path):
     low, high = np.minimum(motion, pictures), np.maximum(motion, pictures)
     assert ((both >= low - 1e-4) & (both <= high + 1e-4)).all()
     assert np.abs(motion - pictures).max() > 0.1
-    with pytest.raises(ValueError, match="reliability"):
+    with pytest.raises(ValueError, match="calibration"):
         Recognizer(head, units=unit_network)
 
 
@@ -171,7 +174,7 @@ def test_a_folder_of_networks(recognizer, unit_network, tmp_path):
         Recognizer.from_pretrained(tmp_path)
     unit_network.save_pretrained(tmp_path / "au_appearance")
     loaded = Recognizer.from_pretrained(tmp_path)
-    assert loaded.unit_reliability.resting[0] == 0.5
+    assert loaded.calibration.rest_known.resting[0] == 0.5
     assert loaded.reliability == {"motion": 0.3, "appearance": 1.0}
     weights = loaded.appearance.state_dict()
     assert all(torch.equal(v, weights[k]) for k, v in recognizer.appearance.state_dict().items())

@@ -1,7 +1,6 @@
 """Action units by two experts: precision-weighted, calibrated, without the face at rest."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from recognizer.models.appearance import AppearanceNet
 from recognizer.models.gaussian import beta_nll, bounded
 from recognizer.train.unit_reliability import Readings, agreement, fit
 from recognizer.unit_reader import (
+    Calibration,
     UnitReading,
     UnitReliability,
     fuse_units,
@@ -78,8 +78,7 @@ def made_readings(frames, seed, rested):
 
 
 def test_calibration_finds_who_knows():
-    valid = made_readings(2000, 0, True)
-    found = fit(valid, replace(valid, rest=None))
+    found = fit(made_readings(2000, 0, True))
     in_pictures = np.array([name != "AU45" for name in AU_NAMES])
     assert (found.appearance / found.motion)[in_pictures].min() > 1
     assert found.appearance[AU_INDEX["AU45"]] == 0
@@ -88,6 +87,8 @@ def test_calibration_finds_who_knows():
     for name in np.array(AU_NAMES)[in_pictures]:
         assert report[name]["fused"] > max(report[name]["motion"], 0.85)
     assert report["AU45"]["fused"] == report["AU45"]["motion"]
+    strangers = fit(made_readings(2000, 0, False))
+    assert (strangers.resting == 0).all()
 
 
 def test_agreement_is_that_of_the_metric():
@@ -103,26 +104,29 @@ def test_named_deviations_become_true():
     truth = rng.uniform(0, 5, (4000, 24))
     std = np.ones_like(truth)
     moved = UnitReading(truth + rng.normal(0, 2, truth.shape), std)
-    blind = UnitReading(np.full_like(truth, 2.5), 100 * std)
-    part = Readings(truth, moved, blind, None)
-    found = fit(replace(part, rest=np.zeros_like(truth)), part)
+    blind = UnitReading(np.nan * truth, np.nan * truth)
+    found = fit(Readings(truth, moved, blind, None))
     np.testing.assert_allclose(found.motion, 0.25, rtol=0.15)
 
 
-def test_reliability_is_written_and_read(tmp_path):
+def test_calibration_is_written_and_read(tmp_path):
     path = tmp_path / "units.json"
     rng = np.random.default_rng(0)
-    saved = UnitReliability(*rng.uniform(0, 2, (3, 24)).round(4))
+    saved = Calibration(
+        *(UnitReliability(*part) for part in rng.uniform(0, 2, (2, 3, 24)).round(4))
+    )
     saved.save(path, test={"frames": 3})
-    loaded = UnitReliability.load(path)
-    for kind in ("motion", "appearance", "resting"):
-        np.testing.assert_allclose(getattr(loaded, kind), getattr(saved, kind))
+    loaded = Calibration.load(path)
+    for case in ("rest_known", "rest_unknown"):
+        for kind in ("motion", "appearance", "resting"):
+            expected = getattr(getattr(saved, case), kind)
+            np.testing.assert_allclose(getattr(getattr(loaded, case), kind), expected)
     assert json.loads(path.read_text())["test"] == {"frames": 3}
-    path.write_text('{"reliability": {"AU01": {}}}')
+    path.write_text('{"reliability": {"rest_known": {}}}')
     with pytest.raises(ValueError, match="holds no reliability"):
-        UnitReliability.load(path)
+        Calibration.load(path)
     with pytest.raises(FileNotFoundError):
-        UnitReliability.load(tmp_path / "missing.json")
+        Calibration.load(tmp_path / "missing.json")
 
 
 def test_likelihood_of_intervals():
