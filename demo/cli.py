@@ -299,6 +299,21 @@ def bench_control(
     control(portraits, json, size)
 
 
+@bench.command("affect")
+@user_errors
+def bench_affect(
+    portraits: Annotated[list[Path], typer.Argument(help="Pictures.")],
+    speech: Annotated[Path, typer.Option(help="Folder of sounds: one sentence each.")],
+    seconds: Annotated[float, typer.Option(help="How much of each sentence is said.")] = 2.5,
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+    size: Size = 512,
+) -> None:
+    """Ask portraits that speak for emotions and read from the frames what they show."""
+    from demo.commands.bench import affect
+
+    affect(portraits, speech, seconds, json, size)
+
+
 @bench.command("renderer")
 @user_errors
 def bench_renderer(

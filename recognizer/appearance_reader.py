@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import log_softmax, softmax
 
+from recognizer.crop import shrunk
 from recognizer.facs import EMOTION_TO_VA, EMOTIONS
 from recognizer.fusion import Opinion
 from recognizer.models.appearance import AppearanceNet
@@ -59,10 +60,11 @@ def read_crops(
     rows = np.flatnonzero(seen)
     if len(rows):
         looked = np.union1d(rows[::every], rows[-1])
-        logits = _logits(crops[looked], network)
+        sized = shrunk(crops[looked], network.config.pixels)
+        logits = _logits(sized, network)
         if talking is not None and talking[looked].any():
             share = _COVERED * talking[looked, None]
-            covered = _logits(without_mouth(crops[looked]), network)
+            covered = _logits(without_mouth(sized), network)
             logits = (1 - share) * log_softmax(logits, 1) + share * log_softmax(covered, 1)
         found = softmax(logits, 1)
         emotion[rows] = np.stack([np.interp(rows, looked, curve) for curve in found.T], axis=1)

@@ -84,3 +84,11 @@ def face_crop(image: np.ndarray, points: np.ndarray, pixels: int = CROP_PIXELS) 
     if crop.ndim == 3:
         crop = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     return cv2.resize(crop, (pixels, pixels), interpolation=cv2.INTER_AREA) if fine > 1 else crop
+
+
+def shrunk(crops: np.ndarray, pixels: int) -> np.ndarray:
+    """Crops uint8 ``[N, S, S]`` averaged down to ``[N, pixels, pixels]``; smaller ones stay."""
+    if crops.shape[-1] <= pixels:
+        return crops
+    size = (pixels, pixels)
+    return np.stack([cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops])

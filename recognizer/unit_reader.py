@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recognizer.crop import shrunk
 from recognizer.facs import AU_MAX, AU_NAMES
 from recognizer.models.appearance import AppearanceNet
 from recognizer.pretrained import load_network
@@ -168,4 +169,5 @@ def fuse_units(
 def _units(crops: np.ndarray, network: AppearanceNet) -> tuple[np.ndarray, np.ndarray]:
     import torch
 
-    return tuple(values.numpy() for values in network.units(torch.from_numpy(crops)))
+    sized = torch.from_numpy(shrunk(crops, network.config.pixels))
+    return tuple(values.numpy() for values in network.units(sized))

@@ -36,6 +36,30 @@ def control(portraits: list[Path], json: Path | None, size: int) -> None:
     report(control_benchmark(images, size), json)
 
 
+def affect(
+    portraits: list[Path], speech: Path, seconds: float, json: Path | None, size: int
+) -> None:
+    """See ``facewright bench affect --help``."""
+    in_range(size, 64, 4096, "--size")
+    in_range(seconds, 0.2, 60, "--seconds")
+    if json:
+        writable(json, ".json")
+    from gen.bench.affect import affect_figures, said, show_and_read
+    from gen.pipeline import TalkingHeadPipeline
+    from recognizer.media import is_audio, read_audio, read_image
+    from recognizer.recognizer import Recognizer
+
+    images = {path.name: read_image(picture(path)) for path in portraits}
+    pipeline = TalkingHeadPipeline.from_pretrained()
+    spoken = {
+        path.name: said(pipeline, read_audio(path)[: round(seconds * 16_000)])
+        for path in _files(speech, is_audio, "sound")
+    }
+    with progress_bar() as hook:
+        rows = show_and_read(images, spoken, Recognizer.from_pretrained(), size=size, progress=hook)
+    report(affect_figures(rows), json)
+
+
 def renderer(
     clips: Path | None, portraits: Path | None, json: Path | None, size: int, frames: int,
     stride: int, refiner: Path | None,

@@ -9,9 +9,10 @@ from itertools import groupby
 import numpy as np
 
 from gen.bench.motion import lip_opening
+from gen.clip import ProgressHook
 from gen.conditioning import Affect
 from gen.expression import add_expression
-from gen.pipeline import ProgressHook, prepare_portrait
+from gen.pipeline import TalkingHeadPipeline, prepare_portrait
 from gen.renderers.base import Renderer, before_first_frame
 from recognizer.affect import AffectTrack
 from recognizer.facs import AU_INDEX, EMOTION_TO_AU, EMOTIONS
@@ -71,6 +72,15 @@ class Shown:
     alone: Reading
     known: Reading
     sync: float
+
+
+def said(pipeline: TalkingHeadPipeline, waveform: np.ndarray, seed: int = 0) -> MotionTrack:
+    """The motion at 25 fps of a waveform ``[N]`` at 16 kHz, without expression."""
+    import torch
+
+    features = pipeline.encoder.encode(waveform, _FPS)
+    noise = torch.Generator().manual_seed(seed)
+    return pipeline.motion(features, pipeline.sampling, generator=noise)
 
 
 def show_and_read(

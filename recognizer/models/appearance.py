@@ -196,13 +196,9 @@ class AppearanceNet(ModelMixin, ConfigMixin):
         return mean, torch.cat([(0.5 * out.au_log_variance).exp() for out in seen]).float().cpu()
 
     def _batches(self, images: Tensor, batch_size: int) -> Iterator[Tensor]:
-        """``[B, 1, S, S]``, 0 to 1, at the size that the network is made for."""
-        side = self.config.pixels
+        """``[B, 1, S, S]``, 0 to 1."""
         for part in images.split(batch_size):
-            crops = part[:, None].to(self.device, self.dtype) / 255
-            if crops.shape[-1] > side:
-                crops = F.interpolate(crops, (side, side), mode="area")
-            yield crops
+            yield part[:, None].to(self.device, self.dtype) / 255
 
 
 def standardize(crops: Tensor) -> Tensor:

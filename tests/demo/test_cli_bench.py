@@ -48,3 +48,15 @@ def test_a_folder_of_clips(run, files, tmp_path):
     for name, reason in figures["unavailable"].items():
         assert f"{name} unavailable: {reason}" in text
         assert name not in figures["clips"]["talk.mp4"]
+
+
+def test_asked_against_shown(run, files, tmp_path):
+    (tmp_path / "said").mkdir()
+    shutil.copy(files / "speech.wav", tmp_path / "said")
+    line = "bench affect @me.png --speech %said --seconds 0.2 --size 96 --json %o.json"
+    succeeded(run(line))
+    figures = json.loads((tmp_path / "o.json").read_text())
+    assert figures["clips"] == 22
+    assert list(figures["alone"]["by_intensity"]) == ["0.33", "0.67", "1.00"]
+    refused(run("bench affect @me.png --speech @folder"), "holds no sound")
+    refused(run("bench affect @me.png --speech %said --seconds 0"), "--seconds")

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.crop import FRAMING, crop_transform, face_crop
+from recognizer.crop import FRAMING, crop_transform, face_crop, shrunk
 
 
 def landmarks(size=200.0, turn=0.0, shift=(0.0, 0.0)):
@@ -88,3 +88,10 @@ def test_bad_landmarks():
         crop_transform(np.zeros((478, 3)))
     with pytest.raises(ValueError, match="finite"):
         crop_transform(np.full((478, 3), np.nan))
+
+
+def test_crops_are_averaged_down():
+    crops = np.random.default_rng(0).integers(0, 256, (2, 64, 64), dtype=np.uint8)
+    means = crops.reshape(2, 32, 2, 32, 2).mean((2, 4))
+    np.testing.assert_allclose(shrunk(crops, 32), means, atol=0.51)
+    assert shrunk(crops, 64) is crops and shrunk(crops, 80) is crops
