@@ -14,8 +14,9 @@ import numpy as np
 
 from recognizer.landmarks import LANDMARK_COUNT
 
-#: Side of the crops that trackers keep; networks take their own size of them.
-CROP_PIXELS = 64
+#: Side of the crops that trackers keep, a multiple of what networks take of them: that of the
+#: network for emotions (48), half as much again as of that for action units.
+CROP_PIXELS, UNIT_PIXELS = 96, 64
 
 #: Landmark → its place in the crop, in shares of the side, x to the right and y down.
 FRAMING: dict[int, tuple[float, float]] = {

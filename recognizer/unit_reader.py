@@ -22,6 +22,9 @@ from recognizer.pretrained import load_network
 #: The packaged network and calibration.
 WEIGHTS = Path(__file__).parent / "weights" / "au_appearance"
 CALIBRATION = Path(__file__).parent / "weights" / "unit_reliability.json"
+#: Two trained coders differ by about this much (DISFA: Mavadati et al. 2013), and no reading counts
+#: as surer: least of all of real faces by a network that rendered ones taught its certainty.
+LEAST_STD = 0.5
 _KINDS = ("motion", "appearance", "resting")
 
 
@@ -149,7 +152,8 @@ def fuse_units(
     motion: UnitReading, appearance: UnitReading, reliability: UnitReliability
 ) -> UnitReading:
     """Both experts as one: means by calibrated precision (a generalised product of Gaussians, Cao
-    and Fleet 2014). Where one does not know, the other stands alone.
+    and Fleet 2014). Where one does not know, the other stands alone. Named deviations below
+    :data:`LEAST_STD` are taken for it.
 
     Args:
         motion: ``[T, 24]``.
@@ -159,7 +163,7 @@ def fuse_units(
     total = np.zeros(motion.mean.shape)
     mean = np.zeros(motion.mean.shape)
     for reading, factor in ((motion, reliability.motion), (appearance, reliability.appearance)):
-        precision = np.nan_to_num(factor / reading.std**2)
+        precision = np.nan_to_num(factor / np.maximum(reading.std, LEAST_STD) ** 2)
         total += precision
         mean += precision * np.nan_to_num(reading.mean)
     with np.errstate(divide="ignore", invalid="ignore"):

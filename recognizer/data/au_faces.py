@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.crop import CROP_PIXELS, face_crop
+from recognizer.crop import UNIT_PIXELS, face_crop
 from recognizer.data.activation import intensity
 from recognizer.data.faces import LabelledFaces, concatenate, save_faces
 from recognizer.data.posed_head import PosedHead, drawn_pose, neutral, shown
@@ -26,7 +26,7 @@ _PIXELS = 192
 _SCATTER = 1.0
 
 
-def person_faces(rng: np.random.Generator, count: int, pixels: int = CROP_PIXELS) -> LabelledFaces:
+def person_faces(rng: np.random.Generator, count: int, pixels: int = UNIT_PIXELS) -> LabelledFaces:
     """``count`` pictures of one rendered person, the first at rest, with exact action units.
 
     A blink needs its second, so that AU45 is not labelled.

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from recognizer.affect_reader import load_head, read_motion
-from recognizer.crop import CROP_PIXELS
+from recognizer.crop import UNIT_PIXELS
 from recognizer.data.faces import LabelledFaces, save_faces
 from recognizer.data.ferplus import FerPlus
 from recognizer.data.tracked_ferplus import track_picture
@@ -103,7 +103,7 @@ def build(ferplus: FerPlus, workers: int = 1, most: int | None = None) -> dict[s
         for name, told in zip(("au", "au_most"), zip(*parts, strict=True), strict=True):
             said = getattr(faces, name)
             setattr(faces, name, np.where(np.isnan(said), np.concatenate(told), said))
-        side = (CROP_PIXELS, CROP_PIXELS)
+        side = (UNIT_PIXELS, UNIT_PIXELS)
         images = [cv2.resize(x, side, interpolation=cv2.INTER_CUBIC) for x in faces.images]
         splits[split] = faces.with_images(np.stack(images))
     return splits

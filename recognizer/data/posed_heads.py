@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.crop import face_crop
+from recognizer.crop import UNIT_PIXELS, face_crop
 from recognizer.data.activation import au_vector
 from recognizer.data.faces import SPLITS
 from recognizer.data.motion_samples import REST, SHOWN, SHUT, MotionSamples
@@ -52,7 +52,7 @@ class _Take:
         self.faces.append(face)
         self.truth.append(picture.truth)
         self.emotion.append(emotion)
-        self.crops.append(face_crop(picture.pixels, face.points))
+        self.crops.append(face_crop(picture.pixels, face.points, UNIT_PIXELS))
 
     def measured(self, fitter: FaceFitter) -> np.ndarray:
         points = np.stack([face.points for face in self.faces])

@@ -9,6 +9,7 @@ lets both experts read rendered people who trained neither (``recognizer.data.po
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,6 +175,11 @@ def agreement(part: Readings, reliability: UnitReliability) -> dict[str, dict[st
     return report
 
 
+def told(report: dict[str, dict[str, float | None]], least: float = 0.6) -> list[str]:
+    """The action units that are told from others: those of a fused ICC of ``least`` or more."""
+    return [name for name, row in report.items() if (row["fused"] or 0) >= least]
+
+
 def mean_agreement(report: dict[str, dict[str, float | None]]) -> dict[str, float]:
     """The mean ICC of each expert over the action units that vary."""
     known = [row for row in report.values() if row["fused"] is not None]
@@ -193,10 +199,17 @@ def main() -> None:
     cases = {"rest_known": True, "rest_unknown": False}
     fitted, figures = {}, {}
     for case, known in cases.items():
-        fitted[case] = fit(readings(samples.of("valid"), head, network, known))
-        part = readings(samples.of("test"), head, network, known)
-        figures[case] = {"frames": len(part.truth), "icc": agreement(part, fitted[case])}
-        print(case, mean_agreement(figures[case]["icc"]))
+        valid, test = (readings(samples.of(s), head, network, known) for s in ("valid", "test"))
+        fitted[case] = fit(valid)
+        found, chosen = agreement(test, fitted[case]), told(agreement(valid, fitted[case]))
+        figures[case] = {
+            "frames": len(test.truth),
+            "told": chosen,
+            "mean_icc_told": mean_agreement({name: found[name] for name in chosen}),
+            "mean_icc": mean_agreement(found),
+            "icc": found,
+        }
+        print(case, json.dumps({k: v for k, v in figures[case].items() if k != "icc"}))
     Calibration(**fitted).save(options.output, test=figures)
 
 

@@ -186,7 +186,7 @@ def test_a_tracker_keeps_aligned_faces(picture):
     blank = np.full_like(picture, 90)
     with FaceTracker(crops=True) as tracker:
         (track,) = tracker.video([picture, blank, picture], 25.0)
-    assert track.crops.shape == (3, 64, 64) and track.crops.dtype == np.uint8
+    assert track.crops.shape == (3, 96, 96) and track.crops.dtype == np.uint8
     assert track.success.tolist() == [True, False, True]
     assert track.crops[1].max() == 0 and track.crops[0].std() > 10
     with FaceTracker() as tracker:
