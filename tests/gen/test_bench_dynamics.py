@@ -21,6 +21,7 @@ from gen.bench.nonspeech import nonspeech_benchmark, sounds
 from gen.bench.seams import seam_benchmark
 from recognizer.face_model import FaceModel
 from recognizer.media import read_audio
+from recognizer.metrics.extras import UnavailableError
 from recognizer.motion import MotionTrack
 from recognizer.tracker import FaceTrack
 
@@ -186,9 +187,8 @@ def test_quiet_lips_and_lips_that_follow_any_sound(speech):
 
 
 def test_seams_of_cut_and_of_torn_motion(speech):
-    long = np.tile(speech, 3)
-    whole = seam_benchmark(Puppet(), [long], seeds=2)
-    assert whole["jerk_ratio"]["n"] == 2
+    whole = seam_benchmark(Puppet(), [speech] * 3, seeds=2)
+    assert whole["jerk_ratio"]["n"] == 2 and whole["borders"] == 3
     assert whole["jerk_ratio"]["value"] == pytest.approx(1, abs=0.5)
 
     class Torn(Puppet):
@@ -196,8 +196,15 @@ def test_seams_of_cut_and_of_torn_motion(speech):
             parts = super().windows(waveform, seed)
             return [MotionTrack(p.blendshapes, p.pose + 20 * i) for i, p in enumerate(parts)]
 
-    torn = seam_benchmark(Torn(), [long], seeds=2)
+    torn = seam_benchmark(Torn(), [speech] * 3, seeds=2)
     assert torn["jerk_ratio"]["value"] > 5 and torn["detectability"]["value"] > 0.95
+
+    class Whole(Puppet):
+        def windows(self, waveform, seed=0):
+            return [self(waveform, seed)]
+
+    with pytest.raises(UnavailableError, match="no seam"):
+        seam_benchmark(Whole(), [speech])
 
 
 def test_cost_is_timed_and_memory_asked_for_two_lengths(tiny_pipeline, speech, monkeypatch):
