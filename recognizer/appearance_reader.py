@@ -39,6 +39,7 @@ def read_crops(
     reliability: np.ndarray | float = 1.0,
     talking: np.ndarray | None = None,
     every: int = 1,
+    shift: np.ndarray | None = None,
 ) -> Opinion:
     """What pictures of a face say, frame by frame.
 
@@ -52,6 +53,9 @@ def read_crops(
         reliability: ``[T]`` or one number, 0..1.
         talking: ``[T]``, 0..1 (see :func:`recognizer.talking.talking`); ``None``: nobody talks.
         every: looks at every so many faces; between them the distribution is interpolated.
+        shift: ``[2, 8]``, added to the log-probabilities of the whole face and of the face with its
+            mouth covered: how neutral faces look on average less how this one does at rest (see
+            :func:`look_at_rest`).
 
     Returns:
         The modality ``"appearance"``; valence and arousal are those of the emotions' distribution.
@@ -61,14 +65,29 @@ def read_crops(
     if len(rows):
         looked = np.union1d(rows[::every], rows[-1])
         sized = shrunk(crops[looked], network.config.pixels)
-        logits = _logits(sized, network)
+        whole, covered = (0.0, 0.0) if shift is None else shift
+        logits = log_softmax(_logits(sized, network), 1) + whole
         if talking is not None and talking[looked].any():
             share = _COVERED * talking[looked, None]
-            covered = _logits(without_mouth(sized), network)
-            logits = (1 - share) * log_softmax(logits, 1) + share * log_softmax(covered, 1)
+            hidden = log_softmax(_logits(without_mouth(sized), network), 1) + covered
+            logits = (1 - share) * log_softmax(logits, 1) + share * log_softmax(hidden, 1)
         found = softmax(logits, 1)
         emotion[rows] = np.stack([np.interp(rows, looked, curve) for curve in found.T], axis=1)
     return emotion_opinion("appearance", emotion, reliability)
+
+
+def look_at_rest(crops: np.ndarray, network: AppearanceNet, seen: np.ndarray) -> np.ndarray:
+    """What a person who expresses nothing looks like: medians of the log-probabilities ``[2, 8]``
+    of the whole face and of the face with its mouth covered.
+
+    Args:
+        crops: uint8 ``[T, S, S]``.
+        network: looks at each of them.
+        seen: bool ``[T]``: where there is a face, in one frame at least.
+    """
+    sized = shrunk(crops[seen], network.config.pixels)
+    looks = [log_softmax(_logits(c, network), 1) for c in (sized, without_mouth(sized))]
+    return np.stack([np.median(look, axis=0) for look in looks])
 
 
 def without_mouth(crops: np.ndarray) -> np.ndarray:

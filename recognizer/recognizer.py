@@ -12,7 +12,7 @@ import numpy as np
 
 from recognizer.affect import AffectTrack
 from recognizer.affect_reader import load_head, read_motion, resting_coefficients
-from recognizer.appearance_reader import load_appearance, read_crops
+from recognizer.appearance_reader import load_appearance, look_at_rest, read_crops
 from recognizer.fusion import Opinion, fuse
 from recognizer.judgement import Judgement, track_of_voice
 from recognizer.media import is_image, iter_frames, probe, read_audio, read_image
@@ -50,10 +50,12 @@ class Rest:
     Attributes:
         coefficients: ``[52]``.
         units: ``[24]`` intensities that their pictures seem to show; ``None``: not known.
+        shift: ``[2, 8]``: see :func:`recognizer.appearance_reader.read_crops`; ``None``: not known.
     """
 
     coefficients: np.ndarray
     units: np.ndarray | None = None
+    shift: np.ndarray | None = None
 
 
 class Recognizer:
@@ -69,6 +71,8 @@ class Recognizer:
         reliability: ``"motion"`` and ``"appearance"`` → 0..1.
         units: looks at pictures for action units; ``None`` leaves them out.
         calibration: how far it and the motion can be relied on for each.
+        neutral: ``[8]`` probabilities that ``appearance`` gives to neutral faces, by which faces
+            that look otherwise at rest are put right; ``None`` leaves them as they are.
 
     Raises:
         ValueError: ``units`` without ``calibration``.
@@ -81,12 +85,14 @@ class Recognizer:
         reliability: Mapping[str, float] | None = None,
         units: AppearanceNet | None = None,
         calibration: Calibration | None = None,
+        neutral: np.ndarray | None = None,
     ) -> None:
         if units is not None and calibration is None:
             raise ValueError("a network for action units needs a calibration")
         self.head, self.appearance = head, appearance
         self.reliability = {"motion": 1.0, "appearance": 1.0} | dict(reliability or {})
         self.units, self.calibration = units, calibration
+        self.neutral = None if neutral is None else np.asarray(neutral, np.float64)
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike | None = None) -> Recognizer:
@@ -104,6 +110,7 @@ class Recognizer:
             reliability["reliability"],
             load_unit_network(folder / "au_appearance"),
             Calibration.load(folder / "unit_reliability.json"),
+            reliability.get("neutral"),
         )
 
     def __call__(
@@ -215,11 +222,13 @@ class Recognizer:
         Raises:
             ValueError: no frame has a face.
         """
-        units = self._looked_at(face)
-        return Rest(
-            resting_coefficients(face.motion, quantile),
-            None if units is None else np.nanquantile(units.mean, quantile, axis=0),
-        )
+        units, shift = self._looked_at(face), None
+        if units is not None:
+            units = np.nanquantile(units.mean, quantile, axis=0)
+        if self.appearance is not None and self.neutral is not None and face.crops is not None:
+            looks = look_at_rest(face.crops, self.appearance, face.success)
+            shift = np.log(self.neutral) - looks
+        return Rest(resting_coefficients(face.motion, quantile), units, shift)
 
     def read_face(self, face: FaceTrack, rest: Rest | None = None) -> AffectTrack:
         """The affect of a tracked face.
@@ -250,6 +259,7 @@ class Recognizer:
                     self.reliability["appearance"],
                     talking(face.motion),
                     max(1, round(face.motion.fps / APPEARANCE_FPS)),
+                    rest and rest.shift,
                 )
             )
         fused = fuse(experts)

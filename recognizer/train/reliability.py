@@ -63,7 +63,9 @@ def fit(faces: LabelledFaces, head: AffectHead, network: AppearanceNet) -> dict:
     """Calibrate on labelled faces.
 
     Returns:
-        ``{"reliability": {expert: 0..1}, "n", "accuracy": {expert or "fused": share}}``.
+        ``{"reliability": {expert: 0..1}, "neutral": [8], "n", "accuracy": {expert or "fused":
+        share}}``; ``neutral`` is what appearance says of faces called neutral (exponentials of the
+        medians of its log-probabilities).
     """
     truth = faces.emotion.argmax(1)
     experts = opinions(faces, head, network)
@@ -77,9 +79,13 @@ def fit(faces: LabelledFaces, head: AffectHead, network: AppearanceNet) -> dict:
         said = np.nan_to_num(emotion, nan=-1).argmax(1)
         return round(float((np.isfinite(emotion[:, 0]) & (said == truth)).mean()), 4)
 
+    seen = experts[1].emotion[truth == EMOTIONS.index("neutral")]
+    typical = np.exp(np.median(np.log(np.maximum(seen, 1e-5)), axis=0)) if len(seen) else []
+    usual = {"neutral": [round(float(p), 5) for p in typical]} if len(seen) else {}
     shares = {e.modality: accuracy(e.emotion) for e in experts}
     return {
         "reliability": {name: round(value, 4) for name, value in reliability.items()},
+        **usual,
         "n": len(faces),
         "accuracy": shares | {"fused": accuracy(fuse(counted).emotion)},
     }

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from recognizer.appearance_reader import emotion_opinion, load_appearance, read_crops, without_mouth
+from recognizer.appearance_reader import (
+    emotion_opinion,
+    load_appearance,
+    look_at_rest,
+    read_crops,
+    without_mouth,
+)
 from recognizer.facs import EMOTION_TO_VA, EMOTIONS
 from recognizer.fusion import fuse
 from recognizer.models.affect_head import AffectHead
@@ -109,6 +115,29 @@ def test_rest_is_learnt_from_a_picture(head, unit_network, portrait_path, wall):
     assert np.abs(reader.judge(portrait_path, rest=rest).faces[0].aus).max() < 1e-6
     with pytest.raises(NoFaceError):
         reader.learn_rest(wall)
+
+
+def test_a_face_that_looks_as_at_rest_looks_neutral(head, network, portrait_path):
+    usual = np.array([0.9, *[0.1 / 7] * 7])
+    reliability = {"motion": 0.0, "appearance": 1.0}
+    reader = Recognizer(head, network, reliability, neutral=usual)
+    rest = reader.learn_rest(portrait_path)
+    known = reader(portrait_path, rest=rest).emotion[0]
+    assert known == pytest.approx(usual, abs=0.02)  # the floor under an opinion
+    assert reader(portrait_path).emotion[0] != pytest.approx(usual, abs=0.02)
+    # Somebody else at rest: what differs between the two faces remains, whole or covered.
+    crops = np.random.default_rng(0).integers(0, 255, (2, 96, 96), np.uint8)
+    seen = np.ones(2, bool)
+    looks = look_at_rest(crops[:1], network, seen[:1])
+    for row, sure in ((0, 0.0), (1, 1.0)):
+        talk = np.full(2, sure)
+        plain, moved = (
+            read_crops(crops, network, seen, talking=talk, shift=shift).emotion
+            for shift in (None, np.log(usual) - looks)
+        )
+        odds = [np.log(e[1] / e[0]) for e in (plain, moved)]
+        np.testing.assert_allclose(odds[1] - odds[1][0], odds[0] - odds[0][0], atol=1e-3)
+        assert looks.shape == (2, 8) and np.exp(looks[row]).sum() == pytest.approx(1, abs=1e-4)
 
 
 def test_rest_is_guessed_in_long_films(head, unit_network, picture):
