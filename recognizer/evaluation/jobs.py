@@ -1,0 +1,180 @@
+"""The work of many files, in several processes, remembered between runs.
+
+A job is named by the content of its files and by the code and weights that measure them, so that a
+cache never answers with figures of other films or of another version.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.evaluation.measures import ClipMeasures, write_whole
+from recognizer.evaluation.pictures import compare_pictures, describe_portrait
+from recognizer.evaluation.reading import read_clip
+
+#: Called as ``progress(stage, done, total)``.
+Progress = Callable[[str, int, "int | None"], None]
+#: Folders of the package that no figure depends on.
+_ASIDE = ("report", "train", "bench")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with which files.
+
+    Attributes:
+        kind: ``"film"`` (a film and its sound), ``"portrait"``, or ``"pictures"`` (two films).
+        files: the first is the one that a failure is told of.
+        frames: that two films have in common.
+    """
+
+    kind: str
+    files: tuple[Path | None, ...]
+    frames: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job could not be done."""
+
+    reason: str
+
+
+def perform(job: Job, cache: Path | None = None):
+    """Do a job, or remember it.
+
+    Returns:
+        :class:`ClipMeasures` of a film, a descriptor ``[128]`` of a portrait, figures and reasons
+        of pictures; or a :class:`Failure`.
+    """
+    try:
+        return _remembered(job, cache) if cache else _KINDS[job.kind](job)
+    except (ValueError, OSError) as error:
+        return Failure(" ".join(str(error).split()))
+    except (
+        Exception
+    ) as error:  # whatever a codec or network makes of a strange file: named, not lost
+        return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split())}")
+
+
+_KINDS: dict[str, Callable] = {
+    "film": lambda job: read_clip(*job.files),
+    "portrait": lambda job: describe_portrait(*job.files),
+    "pictures": lambda job: compare_pictures(*job.files, job.frames),
+}
+
+
+def _remembered(job: Job, cache: Path):
+    parts = [job.kind, str(job.frames), version(), *map(_digest, job.files)]
+    key = hashlib.sha256("|".join(parts).encode()).hexdigest()[:40]
+    path = cache / f"{key}.{'npz' if job.kind == 'film' else 'json'}"
+    if path.is_file():
+        try:
+            return ClipMeasures.load(path) if job.kind == "film" else _from_json(job, path)
+        except ValueError:
+            path.unlink()  # damaged: measured again
+    result = _KINDS[job.kind](job)
+    if isinstance(result, ClipMeasures):
+        result.save(path)
+    else:
+        content = result.tolist() if isinstance(result, np.ndarray) else list(result)
+        write_whole(path, json.dumps(content).encode())
+    return result
+
+
+def _from_json(job: Job, path: Path):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return np.array(content) if job.kind == "portrait" else tuple(content)
+
+
+def _digest(path: Path | None) -> str:
+    if path is None:
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.cache
+def version() -> str:
+    """Digest of the code and weights that figures depend on."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*")):
+        inside = path.relative_to(package)
+        if inside.parts[0] in _ASIDE or path.suffix not in (".py", ".json", ".safetensors"):
+            continue
+        digest.update(inside.as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def perform_all(
+    jobs: Iterable[Job], workers: int, cache: Path | None, progress: Progress, stage: str
+) -> dict:
+    """Do jobs, each once.
+
+    Args:
+        jobs: what to do.
+        workers: processes; 1 works in this one.
+        cache: a folder to remember in.
+        progress: is told.
+        stage: what to call it there.
+
+    Returns:
+        Job → what :func:`perform` returned, in the jobs' order.
+    """
+    todo = list(dict.fromkeys(jobs))
+    found: dict = {}
+    progress(stage, 0, len(todo))
+    if workers > 1 and len(todo) > 1:
+        for job, result in _in_parallel(todo, min(workers, len(todo)), cache):
+            found[job] = result
+            progress(stage, len(found), len(todo))
+    else:
+        for job in todo:
+            found[job] = perform(job, cache)
+            progress(stage, len(found), len(todo))
+    return {job: found[job] for job in todo}
+
+
+def _in_parallel(jobs: list[Job], workers: int, cache: Path | None):
+    """Pairs of job and result as they come; what kills a process is told as a failure."""
+    died: list[Job] = []
+    with _pool(workers) as pool:
+        futures = {pool.submit(perform, job, cache): job for job in jobs}
+        for future in as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except BrokenProcessPool:
+                died.append(futures[future])
+    # One film took the others down with it: alone, each shows which it was.
+    for job in died:
+        with _pool(1) as pool:
+            try:
+                yield job, pool.submit(perform, job, cache).result()
+            except BrokenProcessPool:
+                yield job, Failure("the process that measured it was killed, perhaps for memory")
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Landmarker and networks have threads, which do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, context, initializer=_one_thread)
+
+
+def _one_thread() -> None:
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)

@@ -1,0 +1,114 @@
+"""What one film yields, and how it is kept in a cache."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.motion import MotionTrack
+
+_META = "meta"
+
+
+@dataclass
+class ClipMeasures:
+    """One film. Rows of NaN are frames without a face.
+
+    Attributes:
+        fps: its own frame rate.
+        size: ``(width, height)`` in which ``boxes`` are given.
+        motion: float32 ``[T, 58]``: coefficients and head pose.
+        aus, valence_arousal, emotion: float32 ``[T, 24]``, ``[T, 2]``, ``[T, 8]``, as read.
+        success: bool ``[T]``.
+        boxes: float32 ``[T, 4]``: left, top, right, bottom of the face.
+        opening: float32 ``[T]``: distance of the inner lips in face heights.
+        volume: float32 ``[T]``: loudness; empty without sound.
+        jerk: float32 ``[T]``: of the landmarks, in face heights/s³.
+        history: ``[N, 64]`` of :func:`recognizer.metrics.motion_history.motion_history`.
+        descriptors: ``[K, 128]`` of the person at a few moments; empty where there are none.
+        scalars: name → figure, all finite.
+        reasons: name → why there is no figure.
+    """
+
+    fps: float
+    size: tuple[int, int]
+    motion: np.ndarray
+    aus: np.ndarray
+    valence_arousal: np.ndarray
+    emotion: np.ndarray
+    success: np.ndarray
+    boxes: np.ndarray
+    opening: np.ndarray
+    volume: np.ndarray
+    jerk: np.ndarray
+    history: np.ndarray
+    descriptors: np.ndarray = field(default_factory=lambda: np.zeros((0, 128)))
+    scalars: dict[str, float] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.success)
+
+    @property
+    def times(self) -> np.ndarray:
+        """float64 ``[T]``: seconds."""
+        return np.arange(len(self)) / self.fps
+
+    def motion_at(self, fps: float) -> np.ndarray:
+        """Motion ``[T', 58]`` at another rate."""
+        return MotionTrack.from_vectors(self.motion, self.fps).resampled(fps).to_vectors()
+
+    def put(self, name: str, value: float, reason: str) -> None:
+        """Note a figure, or why there is none where it is not finite."""
+        if np.isfinite(value):
+            self.scalars[name] = float(value)
+        else:
+            self.reasons[name] = reason
+
+    def save(self, path: Path) -> None:
+        """Write all of it as ``.npz``; the file is whole or not there."""
+        meta = {
+            "fps": self.fps, "size": self.size, "scalars": self.scalars, "reasons": self.reasons,
+        }  # fmt: skip
+        content = io.BytesIO()
+        text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        np.savez_compressed(content, **{name: getattr(self, name) for name in _ARRAYS},
+                            **{_META: text})  # fmt: skip
+        write_whole(path, content.getvalue())
+
+    @classmethod
+    def load(cls, path: Path) -> ClipMeasures:
+        """What :meth:`save` wrote.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in _ARRAYS}
+                meta = json.loads(file[_META].tobytes())
+            return cls(**arrays, **meta | {"size": tuple(meta["size"])})
+        except Exception as error:  # a damaged archive raises from zipfile, zlib or numpy's parser
+            raise ValueError(f"{path.name} is damaged: {error}") from error
+
+
+_ARRAYS = tuple(f.name for f in fields(ClipMeasures) if f.type == "np.ndarray")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is never seen half-written."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
