@@ -1,0 +1,62 @@
+"""Contact sheets: frames of a clip over time, the worst moments marked."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+
+import numpy as np
+
+from recognizer.evaluation.comparison import EvaluatedClip
+from recognizer.evaluation.pictures import frames_at
+
+#: Frames spread over a clip, longer side at which they are read, and that of a picture.
+_SPREAD, _SIDE, _PIXELS = 8, 640, 144
+#: Side of what is shown of a frame, in sizes of the face.
+_AROUND = 1.7
+
+
+def sheet(clip: EvaluatedClip, anchor: str) -> str:
+    """Frames as HTML, each cut out around the face; ``anchor`` begins their ids."""
+    measures = clip.measures
+    marks: dict[int, str] = {}
+    for one in clip.worst:
+        marks[one["frame"]] = ", ".join(filter(None, (marks.get(one["frame"]), one["what"])))
+    spread = np.linspace(0, len(measures) - 1, min(_SPREAD, len(measures))).round().astype(int)
+    chosen = sorted({*spread.tolist(), *marks})
+    figures = []
+    frames = frames_at(clip.request.clip, chosen, _SIDE)
+    for i, frame in zip(chosen, frames, strict=False):
+        bad = ' class="bad"' if i in marks else ""
+        text = f"{i / measures.fps:.2f} s{f'<br>{escape(marks[i])}' if i in marks else ''}"
+        figures.append(
+            f'<figure{bad} id="{anchor}frame{i}"><img alt="frame {i}" '
+            f'src="{jpeg_data(_face(frame, clip, i))}"><figcaption>{text}</figcaption></figure>'
+        )
+    return f'<div class="sheet">{"".join(figures)}</div>'
+
+
+def _face(frame: np.ndarray, clip: EvaluatedClip, i: int) -> np.ndarray:
+    """A square around the face, or around the middle of the picture."""
+    height, width = frame.shape[:2]
+    measures = clip.measures
+    near = np.flatnonzero(measures.success)
+    box = measures.boxes[near[np.abs(near - i).argmin()]] * (width / measures.size[0])
+    middle = (box[:2] + box[2:]) / 2
+    side = int(min(_AROUND * (box[2:] - box[:2]).max(), height, width))
+    left, top = (
+        int(np.clip(m - side / 2, 0, extent - side))
+        for m, extent in zip(middle, (width, height), strict=True)
+    )
+    return frame[top : top + side, left : left + side]
+
+
+def jpeg_data(picture: np.ndarray) -> str:
+    """A small square picture as a data URI."""
+    from PIL import Image
+
+    image = Image.fromarray(picture).resize((_PIXELS, _PIXELS), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=82)
+    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
