@@ -123,6 +123,53 @@ def recognize(
 
 @app.command()
 @user_errors
+def evaluate(
+    clips: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Clips, folders of clips, or a manifest (.csv).", show_default=False),
+    ] = None,
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(help="Real clip or a folder of them, matched by name (repeatable)."),
+    ] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="What the clips should say, or a folder, matched by name.")
+    ] = None,
+    emotion: Annotated[
+        str | None, typer.Option(help="Emotion that was asked for: happiness:0.7.")
+    ] = None,
+    timeline: Annotated[
+        Path | None, typer.Option(help="Timeline that was asked for, or a folder of them.")
+    ] = None,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Picture of the person, or a folder, matched by name.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Report to write (.html).")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; one fewer than there are cores.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder that remembers what was measured of each file.")
+    ] = None,
+    selftest: Annotated[
+        bool, typer.Option("--selftest", help="Run controls on made talkers and on the clips.")
+    ] = False,
+) -> None:
+    """Measure talking clips: what was asked against what is shown, real clips beside made ones."""
+    from demo.commands.evaluate import run
+
+    run(
+        clips or [], reference=reference or [], audio=audio, portrait=portrait, emotion=emotion,
+        timeline=timeline, output=output, json=json, workers=workers, cache=cache,
+        controls=selftest,
+    )  # fmt: skip
+
+
+@app.command()
+@user_errors
 def export(
     motion: Annotated[Path, typer.Argument(help="Motion file (.csv, .npz).")],
     output: Annotated[Path, typer.Option("--output", "-o", help=".csv, .npz or .json")],

@@ -1,0 +1,209 @@
+"""``facewright evaluate``: clips in, a report with figures and their worth out."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from demo.checks import in_range, readable, writable
+from demo.progress import progress_bar
+from gen.conditioning import Affect
+from recognizer.evaluate import Asked, ClipRequest, Evaluation, by_stem, evaluate, films
+from recognizer.evaluation.manifest import Row, read_manifest
+from recognizer.evaluation.measures import write_whole
+from recognizer.evaluation.requests import PICTURES, SOUNDS, VIDEOS
+from recognizer.evaluation.selftest import Subject, selftest
+from recognizer.facs import EMOTIONS
+from recognizer.report import write_report
+
+_FPS = 25.0
+#: What a timeline asks for later than this many seconds is not looked at.
+_LONGEST = 3600.0
+
+
+def run(
+    clips: list[Path], *, reference: list[Path], audio: Path | None, portrait: Path | None,
+    emotion: str | None, timeline: Path | None, output: Path | None, json: Path | None,
+    workers: int | None, cache: Path | None, controls: bool,
+) -> None:  # fmt: skip
+    """See ``facewright evaluate --help``."""
+    if workers is None:
+        workers = max(1, (os.cpu_count() or 2) - 1)
+    in_range(workers, 1, 256, "--workers")
+    for path, ending in ((output, ".html"), (json, ".json")):
+        if path:
+            writable(path, ending)
+    if cache:
+        _folder(cache)
+    if not clips and not (controls and output is None and json is None):
+        raise ValueError("name clips to evaluate, folders of clips, or a manifest (.csv)")
+    found, requests = None, []
+    if clips:
+        requests = requests_of(clips, audio, portrait, emotion, timeline, reference)
+        with progress_bar() as hook:
+            found = evaluate(
+                requests, films(reference, "reference"), workers, cache, hook
+            )  # fmt: skip
+        _write(found, output, json)
+        typer.echo(summary(found))
+        for one in found.failed:
+            typer.echo(f"failed: {one['file']}: {one['reason']}", err=True)
+    if controls:
+        outcomes = selftest(_subjects(found) if found else ())
+        for outcome in outcomes:
+            typer.echo(str(outcome))
+        if any(outcome.passed is False for outcome in outcomes):
+            raise typer.Exit(1)
+
+
+def requests_of(
+    clips: list[Path],
+    audio: Path | None,
+    portrait: Path | None,
+    emotion: str | None,
+    timeline: Path | None,
+    reference: list[Path],
+) -> list[ClipRequest]:
+    """The clips with all that belongs to them, from a manifest or by name.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: no clip is found, names are ambiguous, or what is asked cannot be understood.
+    """
+    if any(path.suffix.lower() == ".csv" for path in clips):
+        if len(clips) > 1 or any(x is not None for x in (audio, portrait, emotion, timeline)):
+            raise ValueError("a manifest stands alone: its columns say what belongs to each clip")
+        rows = read_manifest(readable(clips[0], "manifest"))
+        return [_from_row(row) for row in rows]
+    if emotion is not None and timeline is not None:
+        raise ValueError("give --emotion or --timeline, not both")
+    found = films(clips)
+    sounds = by_stem(found, [audio] if audio else [], (*SOUNDS, *VIDEOS), "audio")
+    faces = by_stem(found, [portrait] if portrait else [], PICTURES, "portrait")
+    plans = by_stem(found, [timeline] if timeline else [], (".yaml", ".yml", ".json"), "timeline")
+    real = _references(found, reference)
+    everywhere = asked_emotion(emotion) if emotion is not None else None
+    loaded = {plan: asked_timeline(plan) for plan in dict.fromkeys(plans.values())}
+    return [
+        ClipRequest(
+            clip,
+            real.get(clip),
+            sounds.get(clip),
+            faces.get(clip),
+            loaded[plans[clip]] if clip in plans else everywhere,
+        )
+        for clip in found
+    ]
+
+
+def _references(clips: list[Path], paths: list[Path]) -> dict[Path, Path]:
+    """Pairs by name; references without a clip of their name are real clips all the same."""
+    given = films(paths, "reference")
+    if len(clips) == len(given) == 1:
+        return {clips[0]: given[0]}
+    stems = {path.stem for path in given}
+    named = [clip for clip in clips if clip.stem in stems]
+    return by_stem(named, given, VIDEOS, "reference") if named and len(given) > 1 else {}
+
+
+def _from_row(row: Row) -> ClipRequest:
+    asked = None
+    if row.emotion is not None:
+        spelled = row.emotion if row.intensity is None else f"{row.emotion}:{row.intensity:g}"
+        asked = asked_emotion(spelled)
+    elif row.timeline is not None:
+        asked = asked_timeline(row.timeline)
+    return ClipRequest(row.clip, row.reference, row.audio, row.portrait, asked)
+
+
+def asked_emotion(spelled: str) -> Asked:
+    """``NAME`` or ``NAME:INTENSITY`` as curves.
+
+    Raises:
+        ValueError: an unknown name, or an intensity outside 0..1.
+    """
+    name, colon, intensity = spelled.partition(":")
+    try:
+        strength = float(intensity) if colon else 1.0
+    except ValueError:
+        raise ValueError(f"--emotion: {intensity!r} is not a number") from None
+    return asked_affect(Affect.emotion(name, strength), spelled)
+
+
+def asked_timeline(path: Path) -> Asked:
+    """A timeline file as curves.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no timeline.
+    """
+    return asked_affect(Affect.load(readable(path, "timeline")), path.name)
+
+
+def asked_affect(affect: Affect, name: str) -> Asked:
+    """An intention as curves at 25 rows a second; of two sides the stronger counts."""
+    end = min(affect.keyframes[-1].at, _LONGEST)
+    curves = affect.curves(np.arange(int(np.ceil(end * _FPS)) + 1) / _FPS)
+    asked = Asked(curves.aus.max(axis=2), curves.valence_arousal, curves.emotion, _FPS, name)
+    neutral = curves.emotion[:, 0].min() == 1 and not curves.valence_arousal.any()
+    if neutral and asked.aus.any():  # action units alone say nothing of what is felt
+        nothing = [np.full_like(x, np.nan) for x in (asked.valence_arousal, asked.emotion)]
+        asked = replace(asked, valence_arousal=nothing[0], emotion=nothing[1])
+    return asked
+
+
+def _folder(cache: Path) -> None:
+    if cache.exists() and not cache.is_dir():
+        raise ValueError(f"the cache {cache} is not a folder")
+    cache.mkdir(parents=True, exist_ok=True)
+    if not os.access(cache, os.W_OK):
+        raise ValueError(f"cannot write to the cache {cache}: permission denied")
+
+
+def _write(found: Evaluation, output: Path | None, json: Path | None) -> None:
+    if json:
+        text = jsonlib.dumps(found.to_json(), indent=2, allow_nan=False)
+        write_whole(json, f"{text}\n".encode())
+    if output:
+        write_report(found, output)
+
+
+def _subjects(found: Evaluation) -> list[Subject]:
+    from recognizer.evaluation.reading import RATE
+    from recognizer.media import read_audio
+
+    subjects = []
+    for clip in found.clips:
+        heard = len(clip.measures.volume) > 0
+        sound = read_audio(clip.request.audio or clip.request.clip, RATE) if heard else None
+        labels = clip.asked.emotion_labels() if clip.asked else np.array([-1])
+        # A clip that asks for several emotions one after the other has no label of its own.
+        one = len(set(labels.tolist())) == 1 and labels[0] >= 0
+        subjects.append(Subject(clip.measures, sound, EMOTIONS[labels[0]] if one else None))
+    return subjects
+
+
+def summary(found: Evaluation) -> str:
+    """The figures as lines of text."""
+    lines = [
+        f"{len(found.clips)} clips, {len(found.references)} real clips, "
+        f"{len(found.failed)} files failed"
+    ]
+    for name, row in found.metrics.items():
+        interval = "" if row["ci95"] is None else f" [{_short(row['ci95'])}]"
+        floor = f"  floor {row['floor']['mean']:.4g}" if row.get("floor") else ""
+        real = f"  real {row['reference']['value']:.4g}" if row.get("reference") else ""
+        lines.append(f"{name:24} {row['value']:.4g}{interval}  n={row['n']}{floor}{real}")
+    if found.unavailable:
+        lines.append(f"not measured: {', '.join(found.unavailable)} (the report says why)")
+    return "\n".join(lines)
+
+
+def _short(interval: Sequence[float]) -> str:
+    return ", ".join(f"{x:.4g}" for x in interval)
