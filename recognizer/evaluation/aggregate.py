@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from recognizer.evaluation.catalogue import FPS, METRICS, OWN
-from recognizer.evaluation.comparison import EvaluatedClip
+from recognizer.evaluation.comparison import NOT_GIVEN, EvaluatedClip
 from recognizer.evaluation.measures import ClipMeasures
 from recognizer.evaluation.reading import lips_with
 from recognizer.facs import EMOTIONS
@@ -114,7 +114,8 @@ def _means(clips, references) -> tuple[dict, dict]:
         why = [clip.reasons[name] for clip in clips if name in clip.reasons]
         if summary["value"] is None:
             if why:
-                reasons[name] = max(set(why), key=why.count)
+                telling = [reason for reason in why if reason not in NOT_GIVEN] or why
+                reasons[name] = max(sorted(set(telling)), key=telling.count)
             continue
         metrics[name] = entry(name, summary["value"], summary["n"], summary["ci95"],
                               undefined=summary["undefined"])  # fmt: skip

@@ -30,6 +30,11 @@ ASKED_MEASURES = (
     "valence_ccc", "arousal_ccc", "valence_rmse", "arousal_rmse", "va_sagr",
 )  # fmt: skip
 PAIRED_MEASURES = ("lip_opening_r", "aue_l", "aue_u")
+_UNASKED = "nothing was asked of the clip"
+_UNPAIRED = "the clip has no reference"
+_NOBODY = "the clip has no portrait and no reference"
+#: Reasons that tell less than any other.
+NOT_GIVEN = (_UNASKED, _UNPAIRED, _NOBODY)
 _CONSTANT = "what was asked does not change over the clip"
 #: Errors over time are smoothed over so many seconds before the worst moment is sought.
 _SMOOTH = 0.2
@@ -109,7 +114,7 @@ def frame_targets(asked: Asked, times: np.ndarray) -> Asked:
 def _against_asked(clip: EvaluatedClip) -> None:
     asked, shown = clip.asked, clip.measures
     if asked is None:
-        clip.reasons.update(dict.fromkeys(ASKED_MEASURES, "nothing was asked of the clip"))
+        clip.reasons.update(dict.fromkeys(ASKED_MEASURES, _UNASKED))
         return
     labels = asked.emotion_labels()
     confusion, _ = emotion_confusion(shown.emotion, labels)
@@ -147,7 +152,7 @@ def _against_reference(clip: EvaluatedClip) -> None:
     if reference is None:
         lacking = (*PAIRED_MEASURES, *IMAGE_MEASURES)
         named = clip.request.reference is not None
-        reason = "its reference could not be measured" if named else "the clip has no reference"
+        reason = "its reference could not be measured" if named else _UNPAIRED
         clip.reasons.update(dict.fromkeys(lacking, reason))
         return
     reason = why_not_paired(measures, reference)
@@ -173,7 +178,7 @@ def _against_person(clip: EvaluatedClip, portrait: np.ndarray | None) -> None:
     if name in clip.reasons:
         return
     if portrait is None or len(portrait) == 0:
-        clip.reasons[name] = "the clip has no portrait and no reference"
+        clip.reasons[name] = _NOBODY
         return
     values = [identity_similarity(row, portrait) for row in clip.measures.descriptors]
     mean = float(np.mean(values)) if values else np.nan

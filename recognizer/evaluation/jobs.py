@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -58,12 +59,15 @@ def perform(job: Job, cache: Path | None = None):
         of pictures; or a :class:`Failure`.
     """
     try:
-        return _remembered(job, cache) if cache else _KINDS[job.kind](job)
+        result = recall(job, cache) if cache else None
+        if result is None:
+            result = _KINDS[job.kind](job)
+            if cache:
+                _keep(job, cache, result)
+        return result
     except (ValueError, OSError) as error:
         return Failure(" ".join(str(error).split()))
-    except (
-        Exception
-    ) as error:  # whatever a codec or network makes of a strange file: named, not lost
+    except Exception as error:  # whatever a codec makes of a strange file: named, not lost
         return Failure(f"unexpected {type(error).__name__}: {' '.join(str(error).split())}")
 
 
@@ -74,22 +78,30 @@ _KINDS: dict[str, Callable] = {
 }
 
 
-def _remembered(job: Job, cache: Path):
-    parts = [job.kind, str(job.frames), version(), *map(_digest, job.files)]
-    key = hashlib.sha256("|".join(parts).encode()).hexdigest()[:40]
-    path = cache / f"{key}.{'npz' if job.kind == 'film' else 'json'}"
-    if path.is_file():
-        try:
-            return ClipMeasures.load(path) if job.kind == "film" else _from_json(job, path)
-        except ValueError:
-            path.unlink()  # damaged: measured again
-    result = _KINDS[job.kind](job)
+def recall(job: Job, cache: Path):
+    """What a job gave when it was done before; None where it was not, or is damaged."""
+    path = _path(job, cache)
+    if not path.is_file():
+        return None
+    try:
+        return ClipMeasures.load(path) if job.kind == "film" else _from_json(job, path)
+    except ValueError:
+        return None
+
+
+def _keep(job: Job, cache: Path, result) -> None:
+    path = _path(job, cache)
     if isinstance(result, ClipMeasures):
         result.save(path)
     else:
         content = result.tolist() if isinstance(result, np.ndarray) else list(result)
         write_whole(path, json.dumps(content).encode())
-    return result
+
+
+def _path(job: Job, cache: Path) -> Path:
+    parts = [job.kind, str(job.frames), version(), *map(_digest, job.files)]
+    key = hashlib.sha256("|".join(parts).encode()).hexdigest()[:40]
+    return cache / f"{key}.{'npz' if job.kind == 'film' else 'json'}"
 
 
 def _from_json(job: Job, path: Path):
@@ -134,17 +146,23 @@ def perform_all(
         Job → what :func:`perform` returned, in the jobs' order.
     """
     todo = list(dict.fromkeys(jobs))
-    found: dict = {}
     progress(stage, 0, len(todo))
-    if workers > 1 and len(todo) > 1:
-        for job, result in _in_parallel(todo, min(workers, len(todo)), cache):
-            found[job] = result
-            progress(stage, len(found), len(todo))
+    # What is remembered needs no process of its own.
+    known = {job: recall(job, cache) for job in todo if cache and _readable(job)}
+    found = {job: result for job, result in known.items() if result is not None}
+    new = [job for job in todo if job not in found]
+    if workers > 1 and len(new) > 1:
+        results = _in_parallel(new, min(workers, len(new)), cache)
     else:
-        for job in todo:
-            found[job] = perform(job, cache)
-            progress(stage, len(found), len(todo))
+        results = ((job, perform(job, cache)) for job in new)
+    for job, result in results:
+        found[job] = result
+        progress(stage, len(found), len(todo))
     return {job: found[job] for job in todo}
+
+
+def _readable(job: Job) -> bool:
+    return all(path is None or os.access(path, os.R_OK) for path in job.files)
 
 
 def _in_parallel(jobs: list[Job], workers: int, cache: Path | None):

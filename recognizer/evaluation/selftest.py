@@ -25,7 +25,7 @@ from recognizer.metrics.theval import DIMENSIONS, frame_volume, theval_scores
 
 _ZERO = 1e-6
 #: Frames by which sound is delayed, and how clearly lips must follow it for the lag to be one.
-_DELAYS, _CLEAR = (2, 5), 3.0
+_DELAYS, _CLEAR = (2, 5), 2.5
 _PERMUTATIONS = 500
 _MADE = "made talkers"
 _COEFFICIENTS = 52

@@ -130,6 +130,13 @@ def test_the_worst_moment_is_found(talkers):
     assert {"frame": 7, "time": 0.28, "what": "no face", "value": 1.0} in worst_moments(clip)
 
 
+def test_the_reason_that_tells_most_is_given(talkers):
+    plain = [compare(ClipRequest(Path(f"{i}.mp4")), f"{i}.mp4", talkers[i]) for i in range(3)]
+    assert aggregate(plain, [])[1]["lpips"] == "the clip has no reference"
+    plain[1].reasons["lpips"] = "no weights"
+    assert aggregate(plain, [])[1]["lpips"] == "no weights"
+
+
 def test_the_same_sound_is_no_control(talkers):
     assert len(swapped_sound(talkers)) == 12
     assert len(swapped_sound([talkers[0], talkers[0]])) == 0
@@ -183,6 +190,40 @@ def test_what_nobody_expected_is_told_too(monkeypatch, tmp_path):
     monkeypatch.setitem(jobs._KINDS, "film", fails)
     found = perform(Job("film", (tmp_path / "x.mp4", None)))
     assert found == Failure("unexpected RuntimeError: the codec fell over")
+
+
+def test_a_process_that_dies_takes_no_other_film_along(monkeypatch):
+    from concurrent.futures import Future
+    from concurrent.futures.process import BrokenProcessPool
+
+    from recognizer.evaluation import jobs
+
+    class Pool:
+        """Breaks on its second job, and at once on the film that kills."""
+
+        def __init__(self, workers):
+            self.left = 1
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def submit(self, _, job, cache):
+            future = Future()
+            if self.left and job.files[0].name != "bad.mp4":
+                future.set_result(job.files[0].name)
+            else:
+                future.set_exception(BrokenProcessPool())
+            self.left -= 1
+            return future
+
+    monkeypatch.setattr(jobs, "_pool", Pool)
+    films = [Job("film", (Path(name), None)) for name in ("a.mp4", "bad.mp4", "c.mp4")]
+    found = perform_all(films, 2, None, lambda *_: None, "measuring")
+    assert [found[films[0]], found[films[2]]] == ["a.mp4", "c.mp4"]
+    assert "was killed" in found[films[1]].reason
 
 
 def test_a_cache_answers_for_the_same_content_alone(monkeypatch, tmp_path, talkers):
