@@ -13,7 +13,7 @@ from recognizer.facs import ARKIT_INDEX, sides
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "closures"
 #: Log-odds at which lips begin to close, and at which they are shut.
-_BEGIN, _SHUT = -1.0, 1.0
+_BEGIN, _SHUT = 1.0, 4.0
 #: What parts lips beside the jaw, and goes as they shut; how firmly they press then.
 _PARTING = [
     ARKIT_INDEX[n]

@@ -5,7 +5,7 @@ import pytest
 
 from gen.conditioning import Affect
 from gen.expression import MARGIN, add_expression
-from gen.pipeline import _with_affect
+from gen.mixing import with_affect
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX, EMOTIONS
 from recognizer.motion import MotionTrack
@@ -154,7 +154,7 @@ def test_windows_give_what_the_whole_gives(cuts, fps):
         MotionTrack.from_vectors(whole.to_vectors()[end - n : end], fps)
         for n, end in zip(cuts, ends, strict=True)
     )
-    tracks = list(_with_affect(windows, affect, fps))
+    tracks = list(with_affect(windows, affect, fps))
     assert all(track.fps == fps for track in tracks)
     made = np.concatenate([track.to_vectors() for track in tracks])
     times = (np.arange(150) + 0.5) / fps
