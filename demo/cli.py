@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from demo import cli_bench, cli_train
 from demo.errors import user_errors
 
 app = typer.Typer(
@@ -17,6 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(cli_train.app, name="train")
+app.add_typer(cli_bench.app, name="bench")
 
 Portrait = Annotated[Path, typer.Argument(help="Picture with a face.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Clip to write (.mp4).")]
@@ -194,224 +198,6 @@ def prepare(
     from demo.commands.training import prepare_videos
 
     prepare_videos(videos, output, speaker)
-
-
-train = typer.Typer(help="Train a model.", no_args_is_help=True)
-app.add_typer(train, name="train")
-
-
-@train.command("affect")
-@user_errors
-def train_affect(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
-    data: Annotated[
-        list[Path], typer.Option(help="File of labelled faces: FER+ or your own (repeatable).")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
-) -> None:
-    """Train the network that reads emotions from pictures of faces."""
-    from demo.commands.training import train_affect_model
-
-    train_affect_model(config, data, output, resume)
-
-
-@train.command("articulation")
-@user_errors
-def train_articulation(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
-    data: Annotated[Path, typer.Option(help="Folder of records with measured lips.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the map.")],
-) -> None:
-    """Fit the map from speech to lip movements that the motion model hears through."""
-    from demo.commands.training import fit_articulation_map
-
-    fit_articulation_map(config, data, output)
-
-
-@train.command("fusion")
-@user_errors
-def train_fusion(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
-    data: Annotated[Path, typer.Option(help="File of features with labels.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
-) -> None:
-    """Train the fusion of face, voice and words."""
-    from demo.commands.training_fusion import train_fusion_model
-
-    train_fusion_model(config, data, output, resume)
-
-
-@train.command("closures")
-@user_errors
-def train_closures(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the map.")],
-) -> None:
-    """Fit the map that hears where lips meet, on speech that it synthesises."""
-    from demo.commands.training import fit_closure_map
-
-    fit_closure_map(config, output)
-
-
-@train.command("motion")
-@user_errors
-def train_motion(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
-    data: Annotated[list[Path], typer.Option(help="Folder of records (repeatable).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
-    cache: Annotated[Path | None, typer.Option(help="Folder for features.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
-) -> None:
-    """Train the motion model."""
-    from demo.commands.training import train_motion_model
-
-    train_motion_model(config, data, output, cache, resume)
-
-
-@train.command("refiner")
-@user_errors
-def train_refiner(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
-    data: Annotated[list[Path], typer.Option(help="Folder of patch pairs (repeatable).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
-) -> None:
-    """Train the refiner of the mouth."""
-    from demo.commands.training import train_refiner_model
-
-    train_refiner_model(config, data, output, resume)
-
-
-@train.command("voice")
-@user_errors
-def train_voice(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
-    data: Annotated[
-        list[Path], typer.Option(help="Folder of CREMA-D or RAVDESS speech (repeatable).")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
-) -> None:
-    """Train the classifier of emotional speech."""
-    from demo.commands.training_voice import train_voice_model
-
-    train_voice_model(config, data, output, resume)
-
-
-bench = typer.Typer(help="Measure.", no_args_is_help=True)
-app.add_typer(bench, name="bench")
-
-
-@bench.command("motion")
-@user_errors
-def bench_motion(
-    clips: Annotated[
-        list[Path], typer.Option(help="Folder of videos with sound, or of records (repeatable).")
-    ],
-    fit: Annotated[
-        Path | None, typer.Option(help="Folder of records to fit the linear baseline on.")
-    ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Folder of a motion model.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
-    last: Annotated[int | None, typer.Option(help="Only a folder's last records.")] = None,
-    speech: Annotated[
-        Path | None, typer.Option(help="Folder of sounds, for all but the clips' own lips.")
-    ] = None,
-    english: Annotated[
-        list[str] | None, typer.Option(help="Name of a file there that is English (repeatable).")
-    ] = None,
-    portrait: Annotated[
-        Path | None, typer.Option(help="Picture to draw motion on; the packaged one by default.")
-    ] = None,
-) -> None:
-    """Compare generated motion with people's own: lips, closures, dynamics, silence, cost."""
-    from demo.commands.bench import motion
-
-    motion(clips, fit, json, model, seed, last, speech, english or [], portrait)
-
-
-@bench.command("control")
-@user_errors
-def bench_control(
-    portraits: Annotated[list[Path], typer.Argument(help="Pictures.")],
-    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
-    size: Size = 512,
-) -> None:
-    """Command single blendshapes on portraits and read them back from the pictures."""
-    from demo.commands.bench import control
-
-    control(portraits, json, size)
-
-
-@bench.command("affect")
-@user_errors
-def bench_affect(
-    portraits: Annotated[list[Path], typer.Argument(help="Pictures.")],
-    speech: Annotated[Path, typer.Option(help="Folder of sounds: one sentence each.")],
-    seconds: Annotated[float, typer.Option(help="How much of each sentence is said.")] = 2.5,
-    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
-    size: Size = 512,
-) -> None:
-    """Ask portraits that speak for emotions and read from the frames what they show."""
-    from demo.commands.bench import affect
-
-    affect(portraits, speech, seconds, json, size)
-
-
-@bench.command("renderer")
-@user_errors
-def bench_renderer(
-    clips: Annotated[Path | None, typer.Option(help="Folder of videos of one face each.")] = None,
-    portraits: Annotated[Path | None, typer.Option(help="Folder of pictures to command.")] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
-    size: Size = 512,
-    frames: Annotated[int, typer.Option(help="The most frames of a clip, 4 or more.")] = 100,
-    stride: Annotated[int, typer.Option(help="Compare every so many frames as pictures.")] = 5,
-    refiner: Annotated[
-        Path | None, typer.Option(help="Folder of a refiner to repaint the mouths with.")
-    ] = None,
-) -> None:
-    """Draw real clips again from their first frame; read commands back from portraits."""
-    from demo.commands.bench import renderer
-
-    renderer(clips, portraits, json, size, frames, stride, refiner)
-
-
-@bench.command("tracker")
-@user_errors
-def bench_tracker(
-    clips: Annotated[Path, typer.Option(help="Folder of videos of faces.")],
-    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
-) -> None:
-    """Measure how well fitted and raw coefficients explain the landmarks of real clips."""
-    from demo.commands.bench import tracker
-
-    tracker(clips, json)
-
-
-@bench.command("recognizer")
-@user_errors
-def bench_recognizer(
-    ferplus: Annotated[Path | None, typer.Option(help="FER+ as one npz: its test split.")] = None,
-    emotions: Annotated[
-        Path | None, typer.Option(help="Pictures or films in a folder for each emotion.")
-    ] = None,
-    aus: Annotated[
-        Path | None, typer.Option(help="Pictures named by what they show: AU6+AU12.jpg.")
-    ] = None,
-    clips: Annotated[Path | None, typer.Option(help="Films to read, and the speed of it.")] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder of networks; the packaged ones without it.")
-    ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
-) -> None:
-    """Measure the recognizer on labelled pictures and on films."""
-    from demo.commands.bench import recognizer
-
-    recognizer(ferplus, emotions, aus, clips, weights, json)
 
 
 @app.command()

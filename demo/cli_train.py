@@ -1,0 +1,112 @@
+"""``facewright train …``: what can be trained, and its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from demo.errors import user_errors
+
+app = typer.Typer(help="Train a model.", no_args_is_help=True)
+
+
+@app.command("affect")
+@user_errors
+def train_affect(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[
+        list[Path], typer.Option(help="File of labelled faces: FER+ or your own (repeatable).")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the network that reads emotions from pictures of faces."""
+    from demo.commands.training import train_affect_model
+
+    train_affect_model(config, data, output, resume)
+
+
+@app.command("articulation")
+@user_errors
+def train_articulation(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[Path, typer.Option(help="Folder of records with measured lips.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the map.")],
+) -> None:
+    """Fit the map from speech to lip movements that the motion model hears through."""
+    from demo.commands.training import fit_articulation_map
+
+    fit_articulation_map(config, data, output)
+
+
+@app.command("fusion")
+@user_errors
+def train_fusion(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[Path, typer.Option(help="File of features with labels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the fusion of face, voice and words."""
+    from demo.commands.training_fusion import train_fusion_model
+
+    train_fusion_model(config, data, output, resume)
+
+
+@app.command("closures")
+@user_errors
+def train_closures(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the map.")],
+) -> None:
+    """Fit the map that hears where lips meet, on speech that it synthesises."""
+    from demo.commands.training import fit_closure_map
+
+    fit_closure_map(config, output)
+
+
+@app.command("motion")
+@user_errors
+def train_motion(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[list[Path], typer.Option(help="Folder of records (repeatable).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    cache: Annotated[Path | None, typer.Option(help="Folder for features.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the motion model."""
+    from demo.commands.training import train_motion_model
+
+    train_motion_model(config, data, output, cache, resume)
+
+
+@app.command("refiner")
+@user_errors
+def train_refiner(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[list[Path], typer.Option(help="Folder of patch pairs (repeatable).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the refiner of the mouth."""
+    from demo.commands.training import train_refiner_model
+
+    train_refiner_model(config, data, output, resume)
+
+
+@app.command("voice")
+@user_errors
+def train_voice(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Folder of CREMA-D or RAVDESS speech (repeatable).")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train the classifier of emotional speech."""
+    from demo.commands.training_voice import train_voice_model
+
+    train_voice_model(config, data, output, resume)
