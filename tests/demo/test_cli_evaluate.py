@@ -48,7 +48,11 @@ def test_figures_and_failures(evaluated):
             assert isinstance(row["value"], float | int) and row["n"] >= 1
     figures = {name: row["value"] for name, row in about["aggregate"].items()}
     assert figures["ssim"] == 1 and figures["psnr"] == 60 and figures["aue_l"] == 0
-    assert figures["face_found"] == 1 and figures["identity_similarity"] > 0.6
+    assert figures["face_found"] == 1
+    if "identity_similarity" in figures:
+        assert figures["identity_similarity"] > 0.6
+    else:  # it needs an extra
+        assert about["unavailable"]["identity_similarity"]
     assert figures["e_fid"] == pytest.approx(0, abs=1e-6)
     assert figures["emotion_accuracy"] in (0, 1)
     assert "SyncNet" in about["unavailable"]["lse_c"]

@@ -82,7 +82,7 @@ def test_frozen_clips(talkers, perfect):
     for region in ("mouth", "eyes", "brows", "head"):
         assert metrics[f"std_r_{region}"]["value"] == pytest.approx(0, abs=1e-9)
         assert metrics[f"vc_r_{region}"]["value"] == pytest.approx(0, abs=1e-9)
-    assert metrics["speed"]["value"] == pytest.approx(0, abs=1e-9)
+    assert metrics["speed"]["value"] == pytest.approx(0, abs=1e-6)
     assert metrics["theval_naturalness"]["value"] < alive["theval_naturalness"]["value"]
     assert metrics["e_fid"]["value"] > 10 * alive["e_fid"]["value"]
     assert reasons["lip_audio_r_best"] == "lips or sound do not move"
