@@ -126,7 +126,8 @@ def measure_face(
         emotion=affect.emotion,
         success=affect.success,
         boxes=np.concatenate([points.min(1), points.max(1)], axis=1).astype(np.float32),
-        opening=(gap / height).astype(np.float32),
+        # Beyond the fifth digit lies rounding, which would make still lips seem to move.
+        opening=np.round(gap / height, 5).astype(np.float32),
         volume=np.zeros(0, np.float32),
         jerk=_jerk(points / np.nanmedian(height), fps),
         history=_history(points, fps),
