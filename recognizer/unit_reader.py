@@ -22,8 +22,8 @@ from recognizer.pretrained import load_network
 #: The packaged network and calibration.
 WEIGHTS = Path(__file__).parent / "weights" / "au_appearance"
 CALIBRATION = Path(__file__).parent / "weights" / "unit_reliability.json"
-#: Two trained coders differ by about this much (DISFA: Mavadati et al. 2013), and no reading counts
-#: as surer: least of all of real faces by a network that rendered ones taught its certainty.
+#: No reading counts as surer than this (intensities): rendered faces taught the network its
+#: certainty, and on real ones it has too much. A judgement, made while looking at a film of a smile.
 LEAST_STD = 0.5
 _KINDS = ("motion", "appearance", "resting")
 
