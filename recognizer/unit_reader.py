@@ -23,7 +23,7 @@ from recognizer.pretrained import load_network
 WEIGHTS = Path(__file__).parent / "weights" / "au_appearance"
 CALIBRATION = Path(__file__).parent / "weights" / "unit_reliability.json"
 #: No reading counts as surer than this (intensities): rendered faces taught the network its
-#: certainty, and on real ones it has too much. A judgement, made while looking at a film of a smile.
+#: certainty, and on real ones it has too much. A judgement, made while looking at a filmed smile.
 LEAST_STD = 0.5
 _KINDS = ("motion", "appearance", "resting")
 
