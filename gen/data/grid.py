@@ -2,7 +2,8 @@
 
 ``python -m gen.data.grid FOLDER -o DIR`` reads ``NAME.mp4`` (the face), ``NAME.flac`` and
 ``align/NAME.align`` of one speaker. His shape is solved once over all sentences, and the face in
-the silences around them, with shut lips and open eyes, is called neutral.
+the silences around them, with shut lips and open eyes, is called neutral. Coefficients are those with
+which the mesh renderer draws him as he was filmed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from gen.data.records import SAMPLE_RATE, MotionRecord
+from gen.driving import drawn_fields
 from recognizer.face_model import LOWER_MIDDLE, UPPER_MIDDLE
 from recognizer.facs import ARKIT_INDEX
 from recognizer.fitting import FaceFitter
@@ -59,6 +61,7 @@ def fit_speaker(
     scores = np.concatenate([s for _, s in tracks.values()])
     chosen = np.linspace(0, len(points) - 1, _SHAPE_FRAMES).astype(int)
     fitter = FaceFitter().fit_identity(points[chosen], scores[chosen])
+    fitter.move_by(drawn_fields(fitter.shape))
     still_points = np.concatenate([tracks[name][0][frames] for name, frames in rest.items()])
     still_scores = np.concatenate([tracks[name][1][frames] for name, frames in rest.items()])
     gap = (still_points[:, LOWER_MIDDLE, 1] - still_points[:, UPPER_MIDDLE, 1]).mean(1)
