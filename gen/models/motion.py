@@ -12,6 +12,8 @@ from diffusers.utils import BaseOutput
 from einops import rearrange
 from torch import Tensor, nn
 
+from gen.models.blocks import Block, rotary, sinusoid
+
 
 @dataclass
 class MotionDenoiserOutput(BaseOutput):
@@ -86,7 +88,7 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
         self.domain = nn.Embedding(len(domains) + 1, dim)
         self.time = nn.Sequential(nn.Linear(256, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.modulation = nn.Linear(dim, 6 * dim)
-        self.blocks = nn.ModuleList(_Block(dim, heads, mlp_ratio, dropout) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio, dropout) for _ in range(depth))
         self.norm_out = nn.LayerNorm(dim, elementwise_affine=False)
         self.modulation_out = nn.Linear(dim, 2 * dim)
         self.motion_out = nn.Linear(dim, motion_dim)
@@ -180,61 +182,13 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
         tokens = torch.cat([before, self.motion_in(sample)], dim=1) + audio
 
         timestep = torch.as_tensor(timestep, device=sample.device).expand(batch)
-        condition = self.time(_sinusoid(timestep, 256).to(sample.dtype)) + self.domain(domain)
+        condition = self.time(sinusoid(timestep, 256).to(sample.dtype)) + self.domain(domain)
         condition = F.silu(condition)
         modulation = rearrange(self.modulation(condition), "b (n d) -> n b 1 d", n=6)
-        rotation = _rotary(frames, self.config.dim // self.config.heads, tokens)
+        rotation = rotary(frames, self.config.dim // self.config.heads, tokens)
         for block in self.blocks:
             tokens = block(tokens, modulation, rotation)
         shift, scale = self.modulation_out(condition)[:, None].chunk(2, dim=-1)
         tokens = self.norm_out(tokens[:, prefix.shape[1] :]) * (1 + scale) + shift
         out = self.motion_out(tokens)
         return MotionDenoiserOutput(sample=out) if return_dict else (out,)
-
-
-class _Block(nn.Module):
-    """Self-attention and feed-forward, both modulated by the diffusion timestep."""
-
-    def __init__(self, dim: int, heads: int, mlp_ratio: float, dropout: float) -> None:
-        super().__init__()
-        hidden = int(dim * mlp_ratio)
-        self.heads = heads
-        self.offset = nn.Parameter(torch.zeros(6, 1, 1, dim))
-        self.norm_attention = nn.LayerNorm(dim, elementwise_affine=False)
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.attention_out = nn.Linear(dim, dim)
-        self.norm_mlp = nn.LayerNorm(dim, elementwise_affine=False)
-        self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, tokens: Tensor, modulation: Tensor, rotation: Tensor) -> Tensor:
-        shift1, scale1, gate1, shift2, scale2, gate2 = modulation + self.offset
-        x = self.norm_attention(tokens) * (1 + scale1) + shift1
-        q, k, v = rearrange(self.qkv(x), "b t (n h d) -> n b h t d", n=3, h=self.heads)
-        x = F.scaled_dot_product_attention(_rotate(q, rotation), _rotate(k, rotation), v)
-        x = self.attention_out(rearrange(x, "b h t d -> b t (h d)"))
-        tokens = tokens + gate1 * self.dropout(x)
-        x = self.norm_mlp(tokens) * (1 + scale2) + shift2
-        return tokens + gate2 * self.dropout(self.mlp(x))
-
-
-def _sinusoid(timestep: Tensor, dim: int) -> Tensor:
-    """Timesteps ``[B]`` → ``[B, dim]`` (Vaswani et al. 2017)."""
-    frequency = torch.exp(torch.arange(dim // 2, device=timestep.device) * (-9.21 / (dim // 2)))
-    angle = timestep[:, None].float() * frequency
-    return torch.cat([angle.cos(), angle.sin()], dim=-1)
-
-
-def _rotary(frames: int, dim: int, like: Tensor) -> Tensor:
-    """Rotations ``[2, frames, dim]`` (cosines, sines) of RoFormer's position embedding."""
-    # Wavelengths of 6 to some 600 frames: longer ones would never turn within a window.
-    frequency = torch.logspace(0, -2, dim // 2, device=like.device, dtype=like.dtype)
-    angle = torch.arange(frames, device=like.device, dtype=like.dtype)[:, None] * frequency
-    angle = torch.cat([angle, angle], dim=-1)
-    return torch.stack([angle.cos(), angle.sin()])
-
-
-def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    half = x.shape[-1] // 2
-    turned = torch.cat([-x[..., half:], x[..., :half]], dim=-1)
-    return x * rotation[0] + turned * rotation[1]
