@@ -34,8 +34,14 @@ Crop = Annotated[
 @user_errors
 def generate(
     portrait: Portrait,
-    audio: Annotated[Path, typer.Argument(help="Speech: any file that ffmpeg reads.")],
     output: Output,
+    audio: Annotated[
+        Path | None,
+        typer.Argument(help="Speech: any file that ffmpeg reads.", show_default=False),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Words to say, instead of AUDIO; they set the emotion.")
+    ] = None,
     emotion: Annotated[
         str | None, typer.Option(help="Emotion, with an intensity if wanted: happiness:0.7.")
     ] = None,
@@ -60,14 +66,14 @@ def generate(
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a pipeline of your own.")] = None,
 ) -> None:
-    """Make PORTRAIT say what is heard in AUDIO."""
+    """Make PORTRAIT say what is heard in AUDIO, or a text."""
     from demo.commands.generate import run
 
     run(
         portrait, audio, output,
-        emotion=emotion, valence=valence, arousal=arousal, au=au, timeline=timeline,
-        motion_in=motion_in, style=style, size=size, fps=fps, steps=steps, seed=seed, square=square,
-        motion_out=motion_out, model=model,
+        text=text, emotion=emotion, valence=valence, arousal=arousal, au=au, timeline=timeline,
+        motion_in=motion_in, style=style, size=size, fps=fps, steps=steps, seed=seed,
+        square=square, motion_out=motion_out, model=model,
     )  # fmt: skip
 
 
@@ -176,7 +182,7 @@ def evaluate(
 @user_errors
 def export(
     motion: Annotated[Path, typer.Argument(help="Motion file (.csv, .npz).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help=".csv, .npz or .json")],
+    output: Annotated[Path, typer.Option("--output", "-o", help=".csv, .glb, .json or .npz")],
     livelink: Annotated[
         bool, typer.Option("--livelink", help="CSV as Epic's Live Link Face writes it.")
     ] = False,

@@ -11,7 +11,7 @@ from recognizer.motion import MotionTrack
 def run(motion: Path, output: Path, livelink: bool) -> None:
     """See ``facewright export --help``."""
     readable(motion, "motion file")
-    writable(output, ".csv", ".npz", ".json")
+    writable(output, ".csv", ".glb", ".json", ".npz")
     if livelink and output.suffix.lower() != ".csv":
         raise ValueError("--livelink writes a .csv")
     track = MotionTrack.load(motion)
@@ -23,5 +23,9 @@ def run(motion: Path, output: Path, livelink: bool) -> None:
         from gen.export.json import write_json
 
         write_json(output, track)
+    elif output.suffix.lower() == ".glb":
+        from gen.export.glb import write_glb
+
+        write_glb(output, track)
     else:
         track.save(output)
