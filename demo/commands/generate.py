@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import tempfile
 from pathlib import Path
 
 import typer
@@ -12,13 +13,16 @@ from demo.checks import in_range, picture, readable, writable
 from demo.progress import progress_bar
 from gen.conditioning import Affect
 from gen.editing import MotionEdit
+from gen.text import speak
 
 
 def run(
-    portrait: Path, audio: Path, output: Path, *, emotion, valence, arousal, au, timeline,
-    motion_in, style, size, fps, steps, seed, square, motion_out, model,
+    portrait: Path, audio: Path | None, output: Path, *, text, emotion, valence, arousal, au,
+    timeline, motion_in, style, size, fps, steps, seed, square, motion_out, model,
 ) -> None:  # fmt: skip
     """See ``facewright generate --help``."""
+    if (audio is None) == (text is None):
+        raise ValueError("give AUDIO or --text: one of them")
     affect = parse_affect(emotion, valence, arousal, au, timeline)
     in_range(size, 64, 4096, "--size")
     in_range(fps, 1, 120, "--fps")
@@ -29,7 +33,8 @@ def run(
     if motion_out:
         writable(motion_out, ".csv", ".npz")
     picture(portrait)
-    readable(audio, "sound file")
+    if audio:
+        readable(audio, "sound file")
     edits = (MotionEdit.load(readable(motion_in, "motion file")),) if motion_in else ()
     if style:
         readable(style, "style")
@@ -39,7 +44,13 @@ def run(
     from gen.pipeline import TalkingHeadPipeline
 
     generator = torch.Generator().manual_seed(seed)
-    with progress_bar() as hook:
+    with progress_bar() as hook, tempfile.TemporaryDirectory() as folder:
+        if text is not None:
+            hook("speaking", 0, None)
+            spoken = speak(text)
+            audio = spoken.save(Path(folder) / "speech.wav")
+            told = any(x is not None for x in (emotion, valence, arousal, au, timeline))
+            affect = affect if told else spoken.affect
         hook("loading models", 0, None)
         pipeline = TalkingHeadPipeline.from_pretrained(model)
         clip = pipeline(
