@@ -133,7 +133,8 @@ class MotionTrack:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> MotionTrack:
-        """Read what :meth:`save` wrote, or a CSV of the same columns made by hand.
+        """Read what :meth:`save` wrote, a CSV of the same columns made by hand, or one that Epic's
+        Live Link Face recorded.
 
         A missing column is 0; an empty cell is a frame without a face.
 
@@ -163,17 +164,23 @@ class MotionTrack:
 
     @classmethod
     def _load_csv(cls, path: Path) -> MotionTrack:
+        from recognizer.livelink import is_livelink, parse_livelink
+
         try:
             with open(path, newline="", encoding="utf-8-sig") as file:
                 reader = csv.reader(_limited(file, path))
                 rows = [(reader.line_num, row) for row in reader]
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{path.name} is not a CSV text file") from error
-        if not rows or "time" not in rows[0][1]:
+        header, body = rows[0][1] if rows else [], [row for row in rows[1:] if row[1]]
+        if not (is_livelink(header) or "time" in header):
             raise ValueError(f"{path.name} has no header with a 'time' column")
-        header, body = rows[0][1], [row for row in rows[1:] if row[1]]
         if not body:
             raise ValueError(f"{path.name} has no rows below its header")
+        if is_livelink(header):
+            track = parse_livelink(header, body, path)
+            _check_values(track.to_vectors(), path)
+            return track
         if not any(name in header for name in (*ARKIT_NAMES, *POSE_NAMES)):
             raise ValueError(f"{path.name} names no ARKit blendshape and no head pose")
         table = np.empty((len(body), len(header)))

@@ -52,6 +52,14 @@ def test_live_link_values(tmp_path, track):
         )
 
 
+def test_live_link_comes_back(tmp_path, track):
+    write_livelink(tmp_path / "m.csv", track)
+    back = MotionTrack.load(tmp_path / "m.csv")
+    assert back.fps == track.fps
+    np.testing.assert_allclose(back.blendshapes, track.blendshapes, atol=1e-6)
+    np.testing.assert_allclose(back.pose[:, :3], track.pose[:, :3], atol=1e-4)
+
+
 def test_live_link_timecodes(tmp_path):
     write_livelink(tmp_path / "m.csv", MotionTrack.zeros(30 * 61 + 2, 30))
     codes = [row["Timecode"] for row in csv.DictReader((tmp_path / "m.csv").open(newline=""))]
