@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from recognizer.affect import AffectTrack
 from recognizer.facs import AU_NAMES
 from recognizer.fusion import Fused
+from recognizer.tracker import FaceTrack
 from recognizer.voice import VoiceTrack
 from recognizer.words import Reading
 
@@ -23,6 +24,7 @@ class Judgement:
         voice: what is heard.
         words: what is said.
         fused: that face, the voice and the words as one, over the whole clip.
+        tracked: the faces' landmarks, one track each, for who draws over the picture.
     """
 
     faces: list[AffectTrack]
@@ -30,6 +32,7 @@ class Judgement:
     voice: VoiceTrack | None
     words: Reading | None
     fused: Fused
+    tracked: list[FaceTrack] = field(default_factory=list)
 
     @property
     def tracks(self) -> list[AffectTrack]:

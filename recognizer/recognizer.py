@@ -177,7 +177,7 @@ class Recognizer:
         """
         words = None if text is None else read_words(text)
         voice = self.listen(media) if _has_sound(media) else None
-        faces, first = [], None
+        faces, tracks, first = [], [], None
         if _has_picture(media):
             try:
                 tracks = self._track(media, max_faces, progress)
@@ -196,7 +196,7 @@ class Recognizer:
             what = "voice" if voice is not None and not _has_picture(media) else "face"
             also = " and no voice is heard" if voice is not None and what == "face" else ""
             raise NoFaceError(f"no {what} was found in {Path(media).name}{also}")
-        return Judgement(faces, first, voice, words, fuse(opinions))
+        return Judgement(faces, first, voice, words, fuse(opinions), tracks)
 
     def learn_rest(self, media: str | os.PathLike) -> Rest:
         """How the person with the largest face of a picture or video looks at rest.
