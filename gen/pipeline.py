@@ -144,6 +144,28 @@ class TalkingHeadPipeline:
         affect = affect or Affect()
         style = self._style(style, hook)
         hook("listening", 0, None)
+        motion = self.spoken_motion(
+            waveform, affect, fps=fps, steps=steps, edits=edits, style=style, generator=generator
+        )
+        sound = (audio, _RATE) if isinstance(audio, np.ndarray) else audio
+        return TalkingHeadOutput(
+            renderer.size, fps, total, affect, faces, renderer, exactly(motion, total), sound, hook
+        )
+
+    def spoken_motion(
+        self,
+        waveform: np.ndarray,
+        affect: Affect | None = None,
+        *,
+        fps: float = 25.0,
+        steps: int | None = None,
+        edits: Sequence[MotionEdit] = (),
+        style: Style | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[MotionTrack]:
+        """The motion that :meth:`__call__` draws, window by window, of a waveform ``[N]`` at
+        16 kHz; the other arguments are its."""
+        affect = affect or Affect()
         features = self.encoder.stream(waveform, self.motion.denoiser.config.fps)
         edits = (*edits, *affect.edits())
         speech = self.motion.stream(
@@ -151,11 +173,7 @@ class TalkingHeadPipeline:
             gains=style and style.gains(self.typical), generator=generator,
             **({} if steps is None else {"steps": steps}),
         )  # fmt: skip
-        motion = exactly(self._shown(speech, affect, edits, style, generator, fps, MARGIN), total)
-        sound = (audio, _RATE) if isinstance(audio, np.ndarray) else audio
-        return TalkingHeadOutput(
-            renderer.size, fps, total, affect, faces, renderer, motion, sound, hook
-        )
+        return self._shown(speech, affect, edits, style, generator, fps, MARGIN)
 
     def stream(
         self,
