@@ -96,6 +96,19 @@ def train_refiner(
     train_refiner_model(config, data, output, resume)
 
 
+@app.command("silence")
+@user_errors
+def train_silence(
+    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    data: Annotated[Path, typer.Option(help="Folder of the motion model's records.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the detector.")],
+) -> None:
+    """Fit the detector that hears where nobody speaks."""
+    from demo.commands.training import fit_silence_detector
+
+    fit_silence_detector(config, data, output)
+
+
 @app.command("voice")
 @user_errors
 def train_voice(

@@ -60,6 +60,17 @@ def fit_closure_map(config: Path, output: Path) -> None:
     typer.echo(f"map: {output}; " + ", ".join(f"{k} {v}" for k, v in figures.items()))
 
 
+def fit_silence_detector(config: Path, data: Path, output: Path) -> None:
+    """See ``facewright train silence --help``."""
+    readable(config, "configuration")
+    if not data.is_dir():
+        raise ValueError(f"{data} is not a folder of records")
+    from gen.train.silence import fit_silence
+
+    figures = fit_silence(config, data, output)
+    typer.echo(f"detector: {output}; " + ", ".join(f"{k} {v}" for k, v in figures.items()))
+
+
 def train_motion_model(
     config: Path, data: list[Path], output: Path, cache: Path | None, resume: bool
 ) -> None:

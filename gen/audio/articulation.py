@@ -4,7 +4,7 @@ A network that sees all of whisper's 384 features and one filmed speaker learns 
 voice. A ridge regression of the same data cannot, and follows strangers' lips better. So the
 motion model hears through one: the regression maps speech to the principal movements of the
 speaker's lips and to loudness, and only these go on (figures in ``gen/weights/motion/README.md``).
-Beside them goes what any voice's *m*, *b* and *p* do to any lips.
+Beside them goes what any voice's *m*, *b* and *p* do to any lips, and where nobody speaks at all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from gen.audio.closures import load_closures
 from gen.audio.ridge import NeighbourRidge
+from gen.audio.silence import SilenceDetector
 from gen.audio.whisper import WhisperEncoder
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "articulation"
@@ -32,35 +33,55 @@ class ArticulationEncoder:
         ridge: the map; its outputs have unit variance on the data that it was fitted to.
         closures: log-odds that the lips meet (see :mod:`gen.audio.closures`), one more column;
             ``None`` leaves it out. It sees as many neighbours as ``ridge``.
+        silence: where nobody speaks (see :mod:`gen.audio.silence`), a pause is heard instead; how
+            far the lips are to rest, 0..1, is the last column. ``None`` leaves both out.
     """
 
     name = "articulation"
 
     def __init__(
-        self, base: WhisperEncoder, ridge: NeighbourRidge, closures: NeighbourRidge | None = None
+        self,
+        base: WhisperEncoder,
+        ridge: NeighbourRidge,
+        closures: NeighbourRidge | None = None,
+        silence: SilenceDetector | None = None,
     ):
         self.base = base
         self.ridge = ridge
         self.closures = closures
+        self.silence = silence
         self._all = ridge if closures is None else ridge.joined(closures)
-        self.dim = len(self._all.rest)
+        self.dim = len(self._all.rest) + (silence is not None)
+        self._before = self._after = self._all.reach
+        if silence is not None:
+            self._before = max(self._before, silence.before)
+            self._after = max(self._after, silence.after)
 
     @classmethod
     def from_pretrained(
-        cls, path: str | os.PathLike | None = None, closures: bool = False
+        cls,
+        path: str | os.PathLike | None = None,
+        closures: bool = False,
+        silence: bool = False,
     ) -> ArticulationEncoder:
         """With the map in a folder written by :meth:`save_pretrained`; the packaged by default.
 
         Args:
             path: the folder.
             closures: whether to hear closures too, by the packaged map.
+            silence: whether to hear that nobody speaks, by the packaged detector.
 
         Raises:
             FileNotFoundError: there is none.
             ValueError: the file is not such a map.
         """
         ridge = NeighbourRidge.load(path or PACKAGED, "articulation map")
-        return cls(WhisperEncoder.from_pretrained(), ridge, load_closures() if closures else None)
+        return cls(
+            WhisperEncoder.from_pretrained(),
+            ridge,
+            load_closures() if closures else None,
+            SilenceDetector.load() if silence else None,
+        )
 
     def save_pretrained(self, path: str | os.PathLike) -> None:
         """Write the map; the base encoder has its own weights."""
@@ -73,7 +94,8 @@ class ArticulationEncoder:
 
     def within(self, seconds: float) -> ArticulationEncoder:
         """The same maps on sound of so many seconds, heard as one window."""
-        return ArticulationEncoder(self.base.within(seconds), self.ridge, self.closures)
+        base = self.base.within(seconds)
+        return ArticulationEncoder(base, self.ridge, self.closures, self.silence)
 
     def encode(self, waveform: np.ndarray, fps: float = FPS) -> np.ndarray:
         """Float32 ``[T, dim]`` of a waveform float32 ``[N]`` at 16 kHz.
@@ -90,20 +112,30 @@ class ArticulationEncoder:
         return self._mapped(self.base.stream(waveform, fps))
 
     def encode_chunks(self, chunks: Iterable[np.ndarray], fps: float = FPS) -> Iterator[np.ndarray]:
-        """The rows of :meth:`encode` while the sound arrives: ``reach`` frames after the base's."""
+        """The rows of :meth:`encode` while the sound arrives: some frames after the base's."""
         if fps != FPS:
             raise ValueError(f"articulation is heard at {FPS:g} frames a second, not {fps}")
         return self._mapped(self.base.encode_chunks(chunks, fps))
 
     def _mapped(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Map blocks of features; a row waits for its neighbours."""
-        reach, known, done = self._all.reach, None, 0
+        known, done = None, 0
         for block in blocks:
             known = block if known is None else np.concatenate([known, block])
-            ready = len(known) - reach
+            ready = len(known) - self._after
             if ready > done:
-                yield self._all(known)[done:ready]
-                cut = max(0, ready - reach)  # what the next rows still see
+                yield self._rows(known)[done:ready]
+                cut = max(0, ready - self._before)  # what the next rows still see
                 known, done = known[cut:], ready - cut
         if known is not None and len(known) > done:
-            yield self._all(known)[done:]
+            yield self._rows(known)[done:]
+
+    def _rows(self, features: np.ndarray) -> np.ndarray:
+        rows = self._all(features)
+        if self.silence is None:
+            return rows
+        share = self.silence(features)[:, None]
+        heard = slice(0, len(self.ridge.rest))
+        pause = self.silence.pause @ self.ridge.weights.sum(0) + self.ridge.rest
+        rows[:, heard] += share * (pause - rows[:, heard])
+        return np.concatenate([rows, share], axis=1)

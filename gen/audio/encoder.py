@@ -46,7 +46,8 @@ def load_encoder(name: str = "whisper", weights: str | os.PathLike | None = None
     Args:
         name: ``"whisper"`` (the lower half of whisper-tiny.en's encoder, 384 features),
             ``"articulation"`` (lip movements and loudness heard in them, 13 features),
-            ``"articulation+closures"`` (one more: where lips meet) or ``"mel"``
+            ``"articulation+closures"`` (one more: where lips meet),
+            ``"articulation+closures+silence"`` (one more: where they rest) or ``"mel"``
             (80 log-mel bands at four times the frame rate, 320 features; needs no weights).
         weights: for ``"whisper"``, see :func:`gen.audio.weights.load_whisper_weights`; for
             ``"articulation"``, the folder of the map.
@@ -59,10 +60,13 @@ def load_encoder(name: str = "whisper", weights: str | os.PathLike | None = None
         from gen.audio.whisper import WhisperEncoder
 
         return WhisperEncoder.from_pretrained(weights)
-    if name in ("articulation", "articulation+closures"):
+    if name in ("articulation", "articulation+closures", "articulation+closures+silence"):
         from gen.audio.articulation import ArticulationEncoder
 
-        return ArticulationEncoder.from_pretrained(weights, closures=name != "articulation")
+        _, *beside = name.split("+")
+        return ArticulationEncoder.from_pretrained(
+            weights, closures="closures" in beside, silence="silence" in beside
+        )
     if name == "mel":
         from gen.audio.mel import MelEncoder
 

@@ -74,12 +74,12 @@ class NeighbourRidge:
             raise ValueError(f"{file} holds no {what}")
         return cls(weights.astype(np.float32), rest.astype(np.float32))
 
-    def save(self, folder: str | os.PathLike) -> None:
-        """Write the map as safetensors into a folder, made if need be."""
+    def save(self, folder: str | os.PathLike, **beside: np.ndarray) -> None:
+        """Write the map, and what goes ``beside`` it, into a folder, made if need be."""
         from safetensors.numpy import save_file
 
         Path(folder).mkdir(parents=True, exist_ok=True)
-        tensors = {"weights": self.weights, "rest": self.rest}
+        tensors = {"weights": self.weights, "rest": self.rest, **beside}
         save_file(
             {name: tensor.astype(np.float32) for name, tensor in tensors.items()},
             Path(folder) / WEIGHTS_NAME,

@@ -11,7 +11,8 @@ from gen.audio.ridge import NeighbourRidge
 from gen.data.voices import Phone
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
-from gen.train.closures import ClosureConfig, Spoken, by_frame, fit
+from gen.train.closures import by_frame
+from gen.train.detector import DetectorConfig, Heard, fit_detector, judged
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX
 from recognizer.media import read_audio
@@ -69,17 +70,23 @@ def test_a_planted_sound_is_learnt():
     def text(voice):
         closed = rng.uniform(size=300) < 0.15
         features = rng.normal(size=(300, 24)) + 1.5 * closed[:, None] * tone + rng.normal(size=24)
-        return Spoken(voice, features, closed, rng.uniform(size=300) < 0.9)
+        return Heard(voice, features, closed, rng.uniform(size=300) < 0.9)
 
-    ridge = fit([text(f"v{i}") for i in range(8)], ClosureConfig(components=20, strength=0.1))
+    config = DetectorConfig(components=20, strength=0.1)
+    texts = [text(f"v{i}") for i in range(8)]
+    ridge = fit_detector(texts, config)
     other = text("stranger")
     odds = ridge(other.features.astype(np.float32))[:, 0]
     assert ridge.weights.shape == (5, 24, 1)
-    assert odds[other.closed].mean() - odds[~other.closed].mean() > 3
-    with pytest.raises(ValueError, match="no bilabial"):
+    assert odds[other.truth].mean() - odds[~other.truth].mean() > 3
+    # Two of the eight voices are left out of the fit that is judged.
+    odds, truth = judged(texts, config)
+    assert len(odds) == sum(t.counts.sum() for t in (texts[0], texts[4]))
+    assert odds[truth].mean() - odds[~truth].mean() > 3
+    with pytest.raises(ValueError, match="nothing of what is to be heard"):
         silent = text("v")
-        silent.closed[:] = False
-        fit([silent], ClosureConfig(components=4))
+        silent.truth[:] = False
+        fit_detector([silent], config)
 
 
 def test_joined_maps_are_both():
@@ -125,7 +132,7 @@ def test_a_generator_closes_lips():
     assert touched.tolist() == [9, 10, 30, 31]
     assert opening(closed[touched]).max() <= opening(free[touched]).max()
     with pytest.raises(ValueError, match="speech features"):
-        made(features, odds, odds)
+        made(features, odds, odds, odds)
 
 
 def test_the_packaged_map_hears_the_packaged_sentence(speech_path):

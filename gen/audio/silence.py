@@ -1,0 +1,99 @@
+"""Nobody speaks: heard in the speech features, and what follows for the lips.
+
+Silence, rooms and music lie far from anything that a motion model of speakers has heard: in digital
+silence its features are up to seven deviations off, the head freezes, no lid blinks, and lips
+tremble in noise. So where nobody speaks for a while the model is given the features of a pause
+between words, which it knows, and its lips come to rest.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gen.audio.ridge import WEIGHTS_NAME, NeighbourRidge
+from recognizer.facs import ARKIT_NAMES
+
+PACKAGED = Path(__file__).parents[1] / "weights" / "silence"
+#: Log-odds of silence at which lips begin to rest, and at which they rest.
+_BEGIN, _REST = 0.0, 3.0
+#: Frames: lips part in so many before speech; after it they wait, then close in so many.
+_PART, _WAIT, _CLOSE = 4, 10, 8
+_MOUTH = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth", "tongue"))]
+
+
+@dataclass(frozen=True)
+class SilenceDetector:
+    """Hears where nobody speaks.
+
+    Attributes:
+        ridge: speech features → log-odds ``[T, 1]`` that nobody does.
+        pause: ``[D]``: the features of a pause between words.
+    """
+
+    ridge: NeighbourRidge
+    pause: np.ndarray
+
+    #: Frames before and after a frame that its answer depends on.
+    before = property(lambda self: self.ridge.reach + _WAIT + _CLOSE)
+    after = property(lambda self: self.ridge.reach + _PART)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike | None = None) -> SilenceDetector:
+        """From a folder written by :meth:`save`; the packaged one by default.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: the file is not such a detector.
+        """
+        from safetensors import safe_open
+
+        folder = Path(path or PACKAGED)
+        ridge = NeighbourRidge.load(folder, "detector of silence")
+        with safe_open(folder / WEIGHTS_NAME, framework="numpy") as file:
+            pause = file.get_tensor("pause") if "pause" in file.keys() else None  # noqa: SIM118
+        if ridge.rest.shape != (1,) or pause is None or pause.shape != ridge.weights.shape[1:2]:
+            raise ValueError(f"{folder / WEIGHTS_NAME} holds no detector of silence")
+        return cls(ridge, pause)
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Write it as safetensors into a folder, made if need be."""
+        self.ridge.save(folder, pause=self.pause)
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """How far the lips are at rest, float32 ``[T]`` 0..1, for features ``[T, D]``."""
+        return resting(self.ridge(features)[:, 0])
+
+
+def resting(log_odds: np.ndarray) -> np.ndarray:
+    """From log-odds ``[T]`` that nobody speaks to a share of rest ``[T]``, 0..1.
+
+    Rest is at most as far as the nearest speech is: 0 in speech and for 0.4 s after
+    it, then growing; and back at 0 when speech begins. It so never jumps, and shorter pauses stay
+    as they are. What lies beyond the ends is taken to allow rest.
+    """
+    calm = np.clip((np.asarray(log_odds, np.float64) - _BEGIN) / (_REST - _BEGIN), 0, 1)
+    ago = np.arange(_WAIT + _CLOSE, -_PART - 1, -1)
+    farther = np.where(ago >= 0, (ago - _WAIT) / _CLOSE, -ago / _PART).clip(0, 1)
+    padded = np.pad(calm, (_WAIT + _CLOSE, _PART), constant_values=1)
+    near = np.lib.stride_tricks.sliding_window_view(padded, len(ago))
+    share = (near + farther).min(axis=1).clip(0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def rest_lips(blendshapes: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Bring mouth and jaw to rest.
+
+    Args:
+        blendshapes: ``[T, 52]``.
+        share: ``[T]``, 0..1: at 1 the mouth is the portrait's own.
+
+    Returns:
+        float32 ``[T, 52]``.
+    """
+    out = np.array(blendshapes, np.float32)
+    out[:, _MOUTH] *= 1 - np.asarray(share, np.float32)[:, None]
+    return out

@@ -1,0 +1,134 @@
+"""Where nobody speaks lips rest: heard, learnt, eased in and out, and never while somebody does."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler
+
+from gen.audio.articulation import ArticulationEncoder
+from gen.audio.ridge import NeighbourRidge
+from gen.audio.silence import SilenceDetector, rest_lips, resting
+from gen.data.nonspeech import nonspeech
+from gen.models.motion import MotionDenoiser
+from gen.motion import MotionGenerator
+from recognizer.facs import ARKIT_NAMES
+
+MOUTH = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth", "tongue"))]
+
+
+def odds_of(*stretches):
+    """Log-odds of stretches of frames, ``(frames, odds)`` each."""
+    return np.concatenate([np.full(frames, float(value)) for frames, value in stretches])
+
+
+def test_rest_comes_and_goes_smoothly_and_never_in_speech():
+    share = resting(odds_of((40, 9), (30, -9), (60, 9)))
+    assert (share[40:70] == 0).all()
+    # At rest before and after, no later than a second after the last sound.
+    assert (share[:36] == 1).all() and (share[95:] == 1).all()
+    assert np.abs(np.diff(share)).max() < 0.4
+    # Lips part before the sound, and wait after it.
+    assert share[39] < 0.2 and share[36] == 1
+    assert (share[70:77] == 0).all()
+
+
+def test_a_short_pause_is_no_rest():
+    share = resting(odds_of((30, -9), (10, 9), (30, -9)))
+    assert share.max() < 0.1
+
+
+def test_doubtful_silence_is_half_a_rest():
+    assert (resting(np.full(50, -0.1)) == 0).all()
+    assert 0.2 < resting(np.full(50, 1.5))[25] < 0.8
+    assert (resting(np.full(50, 9.0)) == 1).all()
+
+
+def test_rest_is_the_portraits_own_mouth():
+    shapes = np.full((3, 52), 0.5, np.float32)
+    rested = rest_lips(shapes, np.array([0, 0.5, 1]))
+    others = np.setdiff1d(np.arange(52), MOUTH)
+    assert np.array_equal(rested[0], shapes[0])
+    assert np.allclose(rested[1, MOUTH], 0.25) and (rested[2, MOUTH] == 0).all()
+    assert (rested[:, others] == 0.5).all() and (shapes == 0.5).all()
+
+
+class Levels:
+    """A stand-in for whisper: a frame's feature is the mean of its samples, and a constant."""
+
+    dim = 2
+
+    def stream(self, waveform, fps):
+        rows = waveform[: len(waveform) // 640 * 640].reshape(-1, 640).mean(1)
+        features = np.stack([rows, np.ones_like(rows)], axis=1)
+        yield from np.array_split(features, max(1, len(features) // 7))
+
+    def within(self, seconds):
+        return self
+
+
+@pytest.fixture
+def detector():
+    """Levels below 0.5 are silence; a pause has a level of 0.25."""
+    weights = np.zeros((5, 2, 1), np.float32)
+    weights[2, 0] = -40
+    ridge = NeighbourRidge(weights, np.full(1, 20, np.float32))
+    return SilenceDetector(ridge, np.array([0.25, 1], np.float32))
+
+
+def test_a_pause_is_heard_instead_of_silence(detector):
+    weights = np.zeros((5, 2, 1), np.float32)
+    weights[2, 0] = 1
+    ridge = NeighbourRidge(weights, np.zeros(1, np.float32))
+    encoder = ArticulationEncoder(Levels(), ridge, silence=detector)
+    sound = np.repeat(odds_of((60, -3), (50, 1), (60, 0.1)), 640).astype(np.float32)
+    rows = encoder.encode(sound)
+    assert encoder.dim == 2 and rows.shape == (170, 2)
+    # The ends of the blocks of seven frames leave no trace.
+    features = np.concatenate(list(Levels().stream(sound, 25)))
+    np.testing.assert_allclose(rows[:, 1], detector(features), atol=1e-6)
+    np.testing.assert_allclose(rows[62:118, 0], features[62:118, 0], atol=1e-6)
+    assert np.allclose(rows[:50], [0.25, 1]) and np.allclose(rows[-30:], [0.25, 1])
+    assert (rows[60:110, 1] == 0).all()
+
+
+def test_a_detector_is_kept(detector, tmp_path):
+    detector.save(tmp_path)
+    again = SilenceDetector.load(tmp_path)
+    assert np.array_equal(again.pause, detector.pause)
+    assert np.array_equal(again.ridge.weights, detector.ridge.weights)
+    detector.ridge.save(tmp_path)
+    with pytest.raises(ValueError, match="holds no detector of silence"):
+        SilenceDetector.load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no detector of silence"):
+        SilenceDetector.load(tmp_path / "none")
+
+
+def test_a_generator_rests_lips_and_nothing_else():
+    torch.manual_seed(0)
+    denoiser = MotionDenoiser(audio_dim=6, dim=16, depth=1, heads=2, window_frames=20)
+    generator = MotionGenerator(denoiser, DDIMScheduler(prediction_type="sample"))
+    features = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    share = np.zeros((50, 1), np.float32)
+    share[20:40] = 1
+
+    def made(*columns):
+        seed = torch.Generator().manual_seed(0)
+        return generator(np.concatenate(columns, 1), steps=2, generator=seed).to_vectors()
+
+    none = np.full((50, 1), -20, np.float32)
+    free, rested = made(features, none), made(features, none, share)
+    assert (rested[20:40][:, MOUTH] == 0).all()
+    assert np.array_equal(np.delete(rested, MOUTH, 1), np.delete(free, MOUTH, 1))
+    assert np.array_equal(np.delete(rested, range(20, 40), 0), np.delete(free, range(20, 40), 0))
+
+
+def test_sounds_without_speech():
+    names = set()
+    for seed in range(60):
+        name, sound = nonspeech(16000, np.random.default_rng(seed))
+        assert sound.dtype == np.float32 and sound.shape == (16000,)
+        assert np.isfinite(sound).all() and np.abs(sound).max() <= 1
+        names.add(name)
+        again = nonspeech(16000, np.random.default_rng(seed))[1]
+        assert np.array_equal(sound, again)
+    assert names == {"noise", "hum", "music", "breath", "clicks", "nothing"}
