@@ -272,6 +272,13 @@ class Affect:
             keys.append(Keyframe(at, aus, (float(place[0]), float(place[1])), emotion))
         return Affect(keys, (*self.shapes, *other.shapes))
 
+    @property
+    def known(self) -> tuple[bool, bool, bool]:
+        """Of which it speaks: action units, valence-arousal, an emotion. Of none where it is
+        neutral throughout; bare action units say nothing of what is felt."""
+        felt = any(any(key.valence_arousal) or key.emotion[0] < 1 for key in self.keyframes)
+        return felt or any(key.aus.any() for key in self.keyframes), felt, felt
+
     def edits(self) -> tuple[MotionEdit, ...]:
         """What is held, for :class:`gen.motion.MotionGenerator`; empty where nothing is."""
         return (MotionEdit.keys(self.shapes),) if self.shapes else ()

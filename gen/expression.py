@@ -34,13 +34,8 @@ def add_expression(speech: np.ndarray, expression: np.ndarray) -> np.ndarray:
         float32 ``[T, 52]``, 0..1. Where speech closes the lips they are closed in the result,
         whatever the expression does to the jaw or the lips.
     """
-    model = FaceModel.load()
-    opening = model.lip_opening(speech)
-    rest = model.lip_opening(np.zeros((1, len(ARKIT_NAMES))))[0]
-    parted = np.clip((opening - rest - _CLOSED) / (_OPEN - _CLOSED), 0, 1)
-    parted = (parted * parted * (3 - 2 * parted))[:, None]
     # Lips that speak are never pressed; lips that rest may be parted by a jaw drop, but less.
-    silent = _silence(parted[:, 0])[:, None]
+    parted, silent = (share[:, None] for share in _lips(speech))
     residual = np.array(expression, np.float64)
     residual[:, _columns(_PARTING)] *= np.maximum(parted, 0.6 * silent)
     residual[:, _columns(_SHUTTING)] *= 1 - parted
@@ -50,7 +45,32 @@ def add_expression(speech: np.ndarray, expression: np.ndarray) -> np.ndarray:
     residual[:, _columns(_CORNERS)] *= 1 - 0.5 * rounded[:, None]
     # Two sources of one movement do not add up beyond its end: 1 - (1 - a)(1 - b).
     total = 1 - (1 - np.clip(speech, 0, 1)) * (1 - np.clip(residual, 0, 1))
-    return _close_lips(total, opening, 1 - np.maximum(parted, 0.6 * silent)[:, 0], model)
+    return keep_closures(total, speech)
+
+
+def keep_closures(total: np.ndarray, speech: np.ndarray) -> np.ndarray:
+    """Close the lips where speech closes them.
+
+    Args:
+        total: ``[T, 52]`` coefficients of speech with an expression.
+        speech: ``[T, 52]`` those of the speech alone.
+
+    Returns:
+        float32 ``[T, 52]``, 0..1.
+    """
+    model = FaceModel.load()
+    parted, silent = _lips(speech)
+    closed = 1 - np.maximum(parted, 0.6 * silent)
+    return _close_lips(np.array(total, np.float64), model.lip_opening(speech), closed, model)
+
+
+def _lips(speech: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far speech ``[T, 52]`` parts the lips, 0..1, and whether it pauses; ``[T]`` each."""
+    model = FaceModel.load()
+    rest = model.lip_opening(np.zeros((1, len(ARKIT_NAMES))))[0]
+    parted = np.clip((model.lip_opening(speech) - rest - _CLOSED) / (_OPEN - _CLOSED), 0, 1)
+    parted = parted * parted * (3 - 2 * parted)
+    return parted, _silence(parted)
 
 
 def _silence(parted: np.ndarray, frames: int = _PAUSE) -> np.ndarray:

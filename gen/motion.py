@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
@@ -11,17 +12,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import DDIMScheduler
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gen.affect_sampling import AffectStream
 from gen.audio.closures import close_lips
+from gen.audio.silence import rest_lips
 from gen.audio.windows import SpeechWindow, speech_windows
+from gen.conditioning import Affect
 from gen.editing import MotionEdit, edited
+from gen.models.affect_branch import AffectBranch
 from gen.models.motion import MotionDenoiser
-from gen.sampling import Pull, Sampling, WindowSampler
+from gen.models.storage import WEIGHTS_NAME, load_weights, save_weights
+from gen.sampling import Pull, Sampling, WindowSampler, last_frames, seam
 from recognizer.motion import MotionTrack
 
-WEIGHTS_NAME = "diffusion_pytorch_model.safetensors"
 PACKAGED_WEIGHTS = Path(__file__).parent / "weights" / "motion"
 
 #: Called as ``callback(window, step, motion)`` after each denoising step, ``motion`` being the
@@ -38,15 +42,35 @@ class MotionGenerator:
     Args:
         denoiser: the network.
         scheduler: a ``diffusers`` scheduler with ``prediction_type="sample"``.
+        branch: what affect adds to neutral motion, for :meth:`stream_with_affect`.
+
+    Raises:
+        ValueError: the branch goes with another sort of denoiser.
     """
 
-    def __init__(self, denoiser: MotionDenoiser, scheduler: DDIMScheduler) -> None:
+    def __init__(
+        self,
+        denoiser: MotionDenoiser,
+        scheduler: DDIMScheduler,
+        branch: AffectBranch | None = None,
+    ) -> None:
+        for name in ("audio_dim", "audio_context", "prefix_frames") if branch else ():
+            ours, theirs = (net.config[name] for net in (denoiser, branch))
+            if ours != theirs:
+                raise ValueError(f"{name} is {ours} in the denoiser, {theirs} in the affect branch")
         self.denoiser = denoiser.eval()
         self.scheduler = scheduler
+        self.branch = branch and branch.eval()
 
     @classmethod
-    def from_pretrained(cls, path: str | os.PathLike | None = None) -> MotionGenerator:
+    def from_pretrained(
+        cls, path: str | os.PathLike | None = None, branch: str | os.PathLike | None = None
+    ) -> MotionGenerator:
         """Load a folder written by :meth:`save_pretrained`; ``None`` is the packaged model.
+
+        Args:
+            path: the folder.
+            branch: folder of an affect branch; ``None`` for none.
 
         Raises:
             FileNotFoundError: the folder has no motion model.
@@ -56,25 +80,22 @@ class MotionGenerator:
         for name in ("config.json", WEIGHTS_NAME, "scheduler_config.json"):
             if not (path / name).is_file():
                 raise FileNotFoundError(f"{path} is no motion model: it has no {name}")
-        denoiser = MotionDenoiser.from_config(MotionDenoiser.load_config(path))
-        # Copied into the network's own float32 memory: arithmetic on a mapped file's unaligned
-        # rows can round otherwise than training did.
-        try:
-            denoiser.load_state_dict(load_file(path / WEIGHTS_NAME))
-        except RuntimeError as error:
-            raise ValueError(f"{path / WEIGHTS_NAME} does not fit its config.json") from error
-        return cls(denoiser, DDIMScheduler.from_pretrained(path))
+        return cls(
+            load_weights(MotionDenoiser, path),
+            DDIMScheduler.from_pretrained(path),
+            None if branch is None else load_weights(AffectBranch, branch),
+        )
 
     def save_pretrained(self, path: str | os.PathLike, dtype: torch.dtype = torch.float16) -> None:
         """Write network and scheduler as ``diffusers`` does, in safetensors of ``dtype``."""
-        self.denoiser.save_config(path)
         self.scheduler.save_pretrained(path)
-        weights = {n: t.to(dtype).contiguous() for n, t in self.denoiser.state_dict().items()}
-        save_file(weights, Path(path) / WEIGHTS_NAME, metadata={"format": "pt"})
+        save_weights(self.denoiser, path, dtype)
 
     def to(self, device: torch.device | str) -> MotionGenerator:
         """Move the network; noise is always drawn on the CPU, so that seeds mean the same."""
         self.denoiser.to(device)
+        if self.branch is not None:
+            self.branch.to(device)
         return self
 
     def __call__(
@@ -94,7 +115,8 @@ class MotionGenerator:
 
         Args:
             features: ``[N, audio_dim]`` speech features at the model's 25 frames a second. One more
-                column holds the log-odds that the lips meet: there they are closed.
+                column holds the log-odds that the lips meet: there they are closed. A second one
+                says how far mouth and jaw are to rest, 0..1.
             sampling: see :class:`gen.sampling.Sampling`.
             fps: frame rate of the returned track.
             start: motion just before the first frame, to continue from; else the track begins
@@ -133,19 +155,43 @@ class MotionGenerator:
         so: where windows meet nothing jumps. These frames are given out when they are final.
         """
         sampling, options = _options(sampling, options)
+        return self.stream_windows(self._windows(features, sampling), sampling, **options)
+
+    def stream_with_affect(
+        self,
+        features: np.ndarray | Iterable[np.ndarray],
+        affect: Affect,
+        sampling: Sampling | None = None,
+        **options,
+    ) -> Iterator[tuple[MotionTrack, np.ndarray]]:
+        """The motion of :meth:`stream` and, with each track, what affect adds to it.
+
+        Yields:
+            The neutral track and the residual, float32 ``[n, 58]`` in the same units:
+            :func:`gen.mixing.with_residual` joins them.
+
+        Raises:
+            ValueError: there is no affect branch.
+        """
+        sampling, options = _options(sampling, options)
+        windows = self._windows(features, sampling)
+        return self.stream_windows_with_affect(windows, affect, sampling, **options)
+
+    def _windows(
+        self, features: np.ndarray | Iterable[np.ndarray], sampling: Sampling
+    ) -> Iterator[SpeechWindow]:
         config = self.denoiser.config
         window = sampling.window or config.window_frames
         if sampling.overlap >= window:
             raise ValueError(f"an overlap of {sampling.overlap} leaves nothing of {window} frames")
         blocks = [features] if isinstance(features, np.ndarray) else features
-        windows = speech_windows(
+        return speech_windows(
             _checked(blocks, config.audio_dim),
             lead=config.prefix_frames + config.audio_context,
             window=window,
             hop=window - sampling.overlap,
             tail=config.audio_context,
         )
-        return self.stream_windows(windows, sampling, **options)
 
     def stream_windows(
         self,
@@ -164,14 +210,43 @@ class MotionGenerator:
         What a window samples beyond its final frames the next one is drawn to. The arguments are
         those of :meth:`__call__`.
         """
+        vectors = self._drawn(windows, sampling, fps, start, edits, gains, generator, callback)
+        return edited((MotionTrack.from_vectors(part, fps) for part in vectors), edits)
+
+    def stream_windows_with_affect(
+        self,
+        windows: Iterable[SpeechWindow],
+        affect: Affect,
+        sampling: Sampling | None = None,
+        *,
+        fps: float = 25.0,
+        start: MotionTrack | None = None,
+        edits: Sequence[MotionEdit] = (),
+        gains: np.ndarray | None = None,
+        generator: torch.Generator | None = None,
+        callback: StepCallback | None = None,
+    ) -> Iterator[tuple[MotionTrack, np.ndarray]]:
+        """What :meth:`stream_with_affect` yields, for windows that are cut already."""
+        if self.branch is None:
+            raise ValueError("this motion model has no affect branch")
+        drawn, again = itertools.tee(
+            self._drawn(windows, sampling, fps, start, edits, gains, generator, callback, affect)
+        )
+        neutral = (MotionTrack.from_vectors(part[:, :58], fps) for part in drawn)
+        return zip(edited(neutral, edits), (part[:, 58:] for part in again), strict=True)
+
+    def _drawn(
+        self, windows, sampling, fps, start, edits, gains, generator, callback, affect=None
+    ) -> Iterator[np.ndarray]:
+        """Vectors of :meth:`_sampled` at ``fps``."""
         sampling = sampling or Sampling()
         if not (0 < fps < 1000):
             raise ValueError(f"fps must be positive and below 1000, got {fps}")
         units = np.ones(self.denoiser.config.motion_dim, np.float32)
         units *= 1 if gains is None else gains
         units[52:] *= sampling.head_scale
-        vectors = self._sampled(windows, sampling, units, start, edits, generator, callback)
-        return edited(_resampled(vectors, self.denoiser.config.fps, fps), edits)
+        vectors = self._sampled(windows, sampling, units, start, edits, generator, callback, affect)
+        return _resampled(vectors, self.denoiser.config.fps, fps)
 
     def _sampled(
         self,
@@ -182,8 +257,11 @@ class MotionGenerator:
         edits: Sequence[MotionEdit],
         generator: torch.Generator | None,
         callback: StepCallback | None,
+        affect: Affect | None,
     ) -> Iterator[np.ndarray]:
-        """Motion vectors ``[n, 58]`` of each window, ``units`` times what the network makes."""
+        """Motion vectors ``[n, 58]`` of each window, ``units`` times what the network makes; given
+        an affect, ``[n, 116]``: with what it adds.
+        """
         denoiser, config, device = self.denoiser, self.denoiser.config, self.denoiser.device
         sample = WindowSampler(denoiser, self.scheduler, sampling)
         lead = config.prefix_frames + config.audio_context
@@ -191,18 +269,22 @@ class MotionGenerator:
         noise = torch.empty(0, config.motion_dim)
         expected = torch.empty(0, config.motion_dim, device=device)
         first = 0
+        added = affect and AffectStream(self, sampling, affect, generator)
         for index, window in enumerate(windows):
             count = len(window.features) - lead - config.audio_context
             drawn = torch.randn((1, count - len(noise), 58), generator=generator)
             noise = torch.cat([noise, drawn[0]])
             pulls = [seam(expected, count)] if len(expected) else []
             pulls += [self._pull(edit, first, count, units) for edit in edits]
+            speech = torch.from_numpy(window.features[:, : config.audio_dim]).to(device)[None]
+            prefix = None if made is None else last_frames(made, config.prefix_frames)[None]
             normal = sample(
-                torch.from_numpy(window.features[:, : config.audio_dim]).to(device)[None],
-                None if made is None else _last(made, config.prefix_frames)[None],
+                speech,
+                prefix,
                 noise.to(device)[None],
                 pulls,
                 callback and functools.partial(callback, index),
+                added and added.begin(speech, prefix, first, count),
             )
             motion = denoiser.denormalize(normal)
             motion = torch.cat([motion[:, :52].clamp(0, 1), motion[:, 52:]], dim=1)
@@ -210,19 +292,19 @@ class MotionGenerator:
             made = kept[: window.final] if made is None else torch.cat([made, kept[: window.final]])
             made = made[-config.prefix_frames :]
             expected, noise = kept[window.final :], noise[window.final :]
-            closures = window.features[lead : lead + window.final, config.audio_dim :]
+            beside = window.features[lead : lead + window.final, config.audio_dim :].T
             final *= units
             final[:, :52] = final[:, :52].clip(0, 1)
-            if closures.shape[1]:
-                final[:, :52] = close_lips(final[:, :52], closures[:, 0])
-            yield final
+            for change, heard in zip((close_lips, rest_lips), beside, strict=False):
+                final[:, :52] = change(final[:, :52], heard)
+            yield np.hstack([final, added.finish(motion, window.final)]) if added else final
             first += window.final
 
     def _known(self, start: MotionTrack, units: np.ndarray) -> Tensor:
         """The last prefix frames of a track at the model's frame rate; a short one is held."""
         vectors = start.filled().resampled(self.denoiser.config.fps).to_vectors()
         vectors = torch.from_numpy(_in_units(vectors, units)).to(self.denoiser.device)
-        return _last(self.denoiser.normalize(vectors), self.denoiser.config.prefix_frames)
+        return last_frames(self.denoiser.normalize(vectors), self.denoiser.config.prefix_frames)
 
     def _pull(self, edit: MotionEdit, first: int, count: int, units: np.ndarray) -> Pull:
         """What an edit holds in a window that begins at frame ``first``."""
@@ -242,30 +324,12 @@ def _in_units(vectors: np.ndarray, units: np.ndarray) -> np.ndarray:
 def _checked(blocks: Iterable[np.ndarray], width: int) -> Iterator[np.ndarray]:
     for block in blocks:
         block = np.asarray(block, dtype=np.float32)
-        if block.ndim != 2 or block.shape[1] not in (width, width + 1):
+        if block.ndim != 2 or not 0 <= block.shape[1] - width <= 2:
             raise ValueError(f"speech features must be [T, {width}], got {list(block.shape)}")
         if not np.isfinite(block).all():
             raise ValueError("speech features hold values that are not finite")
         if len(block):
             yield block
-
-
-def seam(expected: Tensor, count: int) -> Pull:
-    """Draw a window of ``count`` frames to what its first ones were expected to be.
-
-    Held at the first frame, left free after the last: the weight falls as a smoothstep does.
-    """
-    frames = min(len(expected), count)
-    known = expected.new_zeros(count, expected.shape[1])
-    known[:frames] = expected[:frames]
-    x = torch.arange(count, device=expected.device) / len(expected)
-    x = x.clamp(0, 1)
-    return known, (1 - x * x * (3 - 2 * x))[:, None]
-
-
-def _last(frames: Tensor, count: int) -> Tensor:
-    """The last ``count`` of frames ``[n, D]``; too few are led by the first one, held."""
-    return torch.cat([frames[:1].expand(max(0, count - len(frames)), -1), frames[-count:]])
 
 
 def _options(sampling: Sampling | None, options: dict) -> tuple[Sampling, dict]:
@@ -276,27 +340,22 @@ def _options(sampling: Sampling | None, options: dict) -> tuple[Sampling, dict]:
     return replace(sampling or Sampling(), **named), rest
 
 
-def _resampled(vectors: Iterable[np.ndarray], source: float, fps: float) -> Iterator[MotionTrack]:
-    """Tracks at ``fps`` from windows at ``source``: linear interpolation that runs across them."""
+def _resampled(vectors: Iterable[np.ndarray], source: float, fps: float) -> Iterator[np.ndarray]:
+    """Rows at ``fps`` from windows at ``source``: linear interpolation that runs across them."""
     if fps == source:
-        for window in vectors:
-            yield MotionTrack.from_vectors(window, fps)
+        yield from vectors
         return
-    known, first, emitted = np.empty((0, 58), np.float32), 0, 0
+    known, first, emitted = None, 0, 0
     for window in vectors:
-        known = np.concatenate([known, window])
+        known = window if known is None else np.concatenate([known, window])
         last = first + len(known) - 1
         ready = int(np.floor(last * fps / source + 1e-9)) + 1
         if ready > emitted:
-            yield MotionTrack.from_vectors(
-                _interpolated(known, np.arange(emitted, ready) * source / fps - first), fps
-            )
+            yield _interpolated(known, np.arange(emitted, ready) * source / fps - first)
         emitted, known, first = max(emitted, ready), known[-1:], last
     total = max(1, round((first + 1) / source * fps))
     if total > emitted:
-        yield MotionTrack.from_vectors(
-            _interpolated(known, np.arange(emitted, total) * source / fps - first), fps
-        )
+        yield _interpolated(known, np.arange(emitted, total) * source / fps - first)
 
 
 def _interpolated(known: np.ndarray, at: np.ndarray) -> np.ndarray:

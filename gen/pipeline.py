@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from gen.clip import ProgressHook, TalkingHeadOutput, quiet
 from gen.conditioning import Affect
 from gen.editing import MotionEdit, edited
 from gen.expression import MARGIN
-from gen.mixing import exactly, with_affect
+from gen.mixing import exactly, with_affect, with_residual
 from gen.renderers.base import before_first_frame
 from recognizer.media import read_audio, read_image
 from recognizer.motion import MotionTrack
@@ -42,6 +43,11 @@ class TalkingHeadPipeline:
         typical: how the motion model moves of itself (:class:`gen.style.Style`); a style is
             transferred relative to it.
         refiner: repaints the mouth (:class:`gen.refiner.PatchSampler`); None leaves it as drawn.
+        expression: how affect is shown: ``rule`` (:mod:`gen.expression`) or ``diffusion``, the
+            motion model's affect branch.
+
+    Raises:
+        ValueError: another ``expression``, or one that the motion model cannot make.
     """
 
     def __init__(
@@ -52,9 +58,15 @@ class TalkingHeadPipeline:
         live: tuple[Live, Sampling] | None = None,
         typical: Style | None = None,
         refiner: PatchSampler | None = None,
+        expression: str = "rule",
     ) -> None:
         from gen.sampling import Sampling
 
+        if expression not in ("rule", "diffusion"):
+            raise ValueError(f"expression is 'rule' or 'diffusion', got {expression!r}")
+        if expression == "diffusion" and motion.branch is None:
+            raise ValueError("expression 'diffusion' needs a motion model with an affect branch")
+        self.expression = expression
         self.encoder = encoder
         self.motion = motion
         self.sampling = sampling or Sampling()
@@ -81,14 +93,16 @@ class TalkingHeadPipeline:
         if not config_path.is_file():
             raise FileNotFoundError(f"{config_path.parent} is no pipeline: it has no pipeline.yaml")
         config = yaml.safe_load(config_path.read_text(encoding="utf-8"))
-        motion = MotionGenerator.from_pretrained(config_path.parent / "motion")
+        expression = config.get("expression", "rule")
+        branch = config_path.parent / "affect_branch" if expression == "diffusion" else None
+        motion = MotionGenerator.from_pretrained(config_path.parent / "motion", branch)
         refiner = _load_refiner(config_path.parent, config.get("refiner"))
         encoder = load_encoder(config["audio_encoder"])
         hearing, sampling = dict(config.get("live", {})), config["sampling"]
         live = Sampling(**sampling | hearing.pop("sampling", {}))
         return cls(
             encoder, motion, Sampling(**sampling), (Live(**hearing), live),
-            Style(**config["style"]) if "style" in config else None, refiner,
+            Style(**config["style"]) if "style" in config else None, refiner, expression,
         )  # fmt: skip
 
     def to(self, device: str) -> TalkingHeadPipeline:
@@ -168,12 +182,16 @@ class TalkingHeadPipeline:
         affect = affect or Affect()
         features = self.encoder.stream(waveform, self.motion.denoiser.config.fps)
         edits = (*edits, *affect.edits())
-        speech = self.motion.stream(
-            features, self.sampling, fps=fps, edits=edits,
-            gains=style and style.gains(self.typical), generator=generator,
-            **({} if steps is None else {"steps": steps}),
-        )  # fmt: skip
-        return self._shown(speech, affect, edits, style, generator, fps, MARGIN)
+        options = {
+            "sampling": self.sampling if steps is None else replace(self.sampling, steps=steps),
+            "fps": fps, "edits": edits, "gains": style and style.gains(self.typical),
+            "generator": generator,
+        }  # fmt: skip
+        if self._diffuses(affect):
+            spoken = self.motion.stream_with_affect(features, affect, **options)
+        else:
+            spoken = self.motion.stream(features, **options)
+        return self._shown(spoken, affect, edits, style, generator, fps, MARGIN)
 
     def stream(
         self,
@@ -262,11 +280,19 @@ class TalkingHeadPipeline:
         edits = (*edits, *affect.edits())
         if steps is not None:
             sampling = replace(sampling, steps=steps)
-        speech = self.motion.stream_windows(
-            windows, sampling, fps=fps, edits=edits,
-            gains=style and style.gains(self.typical), generator=generator,
-        )  # fmt: skip
-        return self._shown(speech, affect, edits, style, generator, fps, 0)
+        options = {
+            "sampling": sampling, "fps": fps, "edits": edits,
+            "gains": style and style.gains(self.typical), "generator": generator,
+        }  # fmt: skip
+        if self._diffuses(affect):
+            spoken = self.motion.stream_windows_with_affect(windows, affect, **options)
+        else:
+            spoken = self.motion.stream_windows(windows, **options)
+        return self._shown(spoken, affect, edits, style, generator, fps, 0)
+
+    def _diffuses(self, affect: Affect) -> bool:
+        """Whether the affect branch has something to add."""
+        return self.expression == "diffusion" and any(affect.known)
 
     def _style(self, style, hook: ProgressHook = quiet) -> Style | None:
         """A style as it was given, or measured in a file."""
@@ -281,10 +307,18 @@ class TalkingHeadPipeline:
     def _shown(
         self, speech, affect, edits, style, generator, fps: float, margin: int
     ) -> Iterator[MotionTrack]:
-        """Speech with blinks as often as the style has them, expression, and what is held."""
+        """Speech with blinks as often as the style has them, expression, and what is held.
+
+        Where the affect branch diffuses, ``speech`` comes with the residuals.
+        """
+        if self._diffuses(affect):
+            spoken, again = itertools.tee(speech)
+            speech, residuals = (track for track, _ in spoken), (added for _, added in again)
         if style is not None:
             seed = 0 if generator is None else generator.initial_seed()
             speech = style.paced(speech, self.typical, np.random.default_rng(seed))
+        if self._diffuses(affect):
+            return edited(with_residual(speech, residuals, fps, margin), edits)
         return edited(with_affect(speech, affect, fps, margin), edits)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from diffusers import DDIMScheduler
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from gen.models.motion import MotionDenoiser
 from recognizer.facs import ARKIT_NAMES
+
+if TYPE_CHECKING:
+    from gen.affect_sampling import AffectWindow
 
 #: Columns of jaw and mouth in a motion vector.
 LIPS = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth", "tongue"))]
@@ -37,6 +41,9 @@ class Sampling:
         window: frames a window; ``None`` for as many as the model was trained on.
         overlap: frames at a window's end that the next one samples again, drawn to what they were
             (see :meth:`gen.motion.MotionGenerator.stream`).
+        affect_scale: how much of what affect adds is shown, 0..3; 1 is as it was learnt.
+        recognizer_guidance: how firmly the recognizer's reading of the motion draws it to what is
+            asked for, 0..10; 0 leaves it out.
 
     Raises:
         ValueError: a value out of its range.
@@ -50,11 +57,17 @@ class Sampling:
     domain: str | None = "real"
     window: int | None = None
     overlap: int = 0
+    affect_scale: float = 1.0
+    recognizer_guidance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
-        for name, high in (("lip_temperature", 1), ("lip_prior", 1), ("head_scale", 5)):
+        highest = {
+            "lip_temperature": 1, "lip_prior": 1, "head_scale": 5, "affect_scale": 3,
+            "recognizer_guidance": 10,
+        }  # fmt: skip
+        for name, high in highest.items():
             if not 0 <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be 0..{high}, got {getattr(self, name)}")
         if self.window is not None and self.window < 1:
@@ -89,6 +102,7 @@ class WindowSampler:
         noise: Tensor,
         pulls: Iterable[Pull] = (),
         report: Callable[[int, Tensor], None] | None = None,
+        affect: AffectWindow | None = None,
     ) -> Tensor:
         """Motion from noise.
 
@@ -102,6 +116,7 @@ class WindowSampler:
             noise: ``[1, n, 58]``, of unit variance.
             pulls: applied in this order.
             report: called with the number of a step and its estimate ``[1, n, 58]``.
+            affect: what affect adds, denoised along (see :mod:`gen.affect_sampling`).
 
         Returns:
             ``[n, 58]``, normalised.
@@ -119,6 +134,8 @@ class WindowSampler:
             clean[..., LIPS] = torch.lerp(clean[..., LIPS], expected, self.options.lip_prior)
             for known, weight in pulls:
                 clean = torch.lerp(clean, known, weight)
+            if affect is not None:
+                affect.step(sample, timestep, denoiser.denormalize(clean))
             sample = self.scheduler.step(clean, timestep, sample).prev_sample
             if report is not None:
                 report(step, clean)
@@ -148,3 +165,21 @@ class WindowSampler:
             return clean
         heard, deaf = clean.chunk(2)
         return deaf + scale * (heard - deaf)
+
+
+def seam(expected: Tensor, count: int) -> Pull:
+    """Draw a window of ``count`` frames to what its first ones were expected to be.
+
+    Held at the first frame, left free after the last: the weight falls as a smoothstep does.
+    """
+    frames = min(len(expected), count)
+    known = expected.new_zeros(count, expected.shape[1])
+    known[:frames] = expected[:frames]
+    x = torch.arange(count, device=expected.device) / len(expected)
+    x = x.clamp(0, 1)
+    return known, (1 - x * x * (3 - 2 * x))[:, None]
+
+
+def last_frames(frames: Tensor, count: int) -> Tensor:
+    """The last ``count`` of frames ``[n, D]``; too few are led by the first one, held."""
+    return torch.cat([frames[:1].expand(max(0, count - len(frames)), -1), frames[-count:]])

@@ -208,10 +208,14 @@ def splice(pieces: Sequence[Piece], seconds: float, rng: np.random.Generator) ->
 
 @dataclass
 class _Stream:
-    """One variant of a corpus as one long recording: speech ``[N, D]``, motion ``[N, 58]``."""
+    """One variant of a corpus as one long recording.
+
+    Speech ``[N, D]``, motion ``[N, 58]`` and the loudness of the voice ``[N, 1]``.
+    """
 
     speech: np.ndarray
     motion: np.ndarray
+    level: np.ndarray
 
 
 @dataclass
@@ -255,7 +259,9 @@ class MotionWindows:
                 if config.liven:
                     motion = _livened(pieces, rng)
                 speech = np.concatenate([piece.speech for piece in pieces])
-                streams.append(_Stream(speech, join_motion(motion).astype(np.float16)))
+                level = [loudness(piece.wave, len(piece.motion)) for piece in pieces]
+                level = np.concatenate(level)[:, None].astype(np.float16)
+                streams.append(_Stream(speech, join_motion(motion).astype(np.float16), level))
             measured = np.logical_and.reduce([record.measured for record in records])
             if config.liven:
                 measured = measured | LIVENED
@@ -326,13 +332,14 @@ class MotionWindows:
 
         Returns:
             ``motion`` float32 ``[B, frames, 58]``, ``speech`` float32 ``[B, frames + 2 * context,
-            D]``, ``measured`` bool ``[B, 58]``, ``corpus`` int64 ``[B]``.
+            D]``, ``level`` float32 ``[B, frames]`` (loudness, 0..1), ``measured`` bool ``[B, 58]``,
+            ``corpus`` int64 ``[B]``.
 
         Raises:
             ValueError: a corpus is shorter than a window.
         """
         chosen = rng.choice(len(self._corpora), size=size, p=self._share)
-        motion, speech, measured = [], [], []
+        motion, speech, level, measured = [], [], [], []
         for index in chosen:
             corpus = self._corpora[index]
             stream = corpus.streams[rng.integers(len(corpus.streams))]
@@ -347,10 +354,12 @@ class MotionWindows:
             at = int(rng.integers(spare + 1)) + np.arange(length) * rate
             speech.append(_between(stream.speech, at))
             motion.append(_between(stream.motion, at[context : context + frames]))
+            level.append(_between(stream.level, at[context : context + frames])[:, 0])
             measured.append(corpus.measured)
         return {
             "motion": np.stack(motion).astype(np.float32),
             "speech": np.stack(speech).astype(np.float32),
+            "level": np.stack(level).astype(np.float32),
             "measured": np.stack(measured),
             "corpus": chosen.astype(np.int64),
         }

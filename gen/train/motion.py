@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from diffusers import DDIMScheduler
 from torch import Tensor
 
@@ -70,6 +71,9 @@ def train(
 ) -> Path:
     """Train a motion model; see :mod:`recognizer.train.loop` for what all trainers share.
 
+    A configuration with the key ``base`` is one of an affect branch
+    (:func:`gen.train.affect_branch.train_branch`).
+
     Args:
         config, out_dir, resume: as of every trainer.
         data: folders of records, called as the configuration's corpora are.
@@ -83,8 +87,12 @@ def train(
         FileNotFoundError: a folder is missing.
         ValueError: the configuration does not fit the data, or the loss is no number any more.
     """
+    if _names_base(config):
+        from gen.train.affect_branch import train_branch
+
+        return train_branch(config, out_dir, data, cache, resume, encoder)
     config = TrainingConfig.load(config)
-    corpora = _read_corpora(config, data)
+    corpora = read_corpora(config, data)
     encoder = encoder or load_encoder(config.encoder)
     windows = MotionWindows(
         [(train_part, options) for train_part, _, options in corpora],
@@ -118,10 +126,29 @@ def train(
     return recipe.model_path
 
 
-def _read_corpora(
-    config: TrainingConfig, data: Sequence[str | os.PathLike]
+def _names_base(config: TrainingConfig | Mapping | str | os.PathLike) -> bool:
+    """Whether a configuration, given or in a YAML file, has the key ``base``."""
+    if not isinstance(config, str | os.PathLike):
+        return isinstance(config, Mapping) and "base" in config
+    try:
+        return "base" in (yaml.safe_load(Path(config).read_text(encoding="utf-8")) or ())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False  # what is wrong with it is said where it is read
+
+
+def read_corpora(
+    config: Any, data: Sequence[str | os.PathLike]
 ) -> list[tuple[list[MotionRecord], list[MotionRecord], CorpusConfig]]:
-    """Training records, held-out records and configuration of each data folder."""
+    """Training records, held-out records and configuration of each data folder.
+
+    Args:
+        config: its ``corpora`` say how each folder is used.
+        data: the folders.
+
+    Raises:
+        FileNotFoundError: a folder is missing.
+        ValueError: the folders are not the configuration's, or one has no record to train on.
+    """
     names = [Path(folder).name for folder in data]
     if sorted(names) != sorted(config.corpora):
         raise ValueError(

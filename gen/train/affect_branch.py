@@ -1,0 +1,283 @@
+"""Train what affect adds to a neutral motion model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gen.audio import AudioEncoder, load_encoder
+from gen.bench.expression import Performed, expression_figures, standard_demands
+from gen.conditioning import Affect
+from gen.data.dataset import MotionWindows, aligned_waveform
+from gen.data.expressions import ExpressiveWindows
+from gen.guidance import AffectError
+from gen.mixing import with_residual
+from gen.models.affect_branch import AffectBranch, AffectConditions
+from gen.models.motion import MotionDenoiser
+from gen.models.storage import save_weights
+from gen.motion import MotionGenerator
+from gen.sampling import Sampling
+from gen.train.motion import read_corpora
+from gen.train.motion_loss import MotionLoss, lip_geometry
+from gen.train.options import DiffusionOptions
+from recognizer.affect_reader import load_head
+from recognizer.motion import MotionTrack
+from recognizer.train.loop import TrainingLoop
+from recognizer.train.schedule import cosine
+
+#: Windows from which the residual's deviation is estimated, and its least values: of coefficients,
+#: angles in degrees and places in face widths.
+_MEASURED, _FLOORS = 160, [0.02] * 52 + [0.3] * 3 + [0.005] * 3
+
+
+@dataclass
+class BranchConfig(DiffusionOptions):
+    """A training run of a :class:`gen.models.affect_branch.AffectBranch` with a
+    :class:`gen.train.motion_loss.MotionLoss`; a YAML file has these keys, and those of
+    :class:`gen.train.options.DiffusionOptions`.
+
+    Attributes:
+        base: folder of the neutral motion model, which stays as it is; ``packaged`` for the
+            packaged one.
+        corpora: :class:`gen.data.dataset.CorpusConfig` arguments by the name of the data folder.
+        encoder: speech encoder of the neutral model.
+        recognizer: weight of what the affect head thinks of the estimate
+            (:class:`gen.guidance.AffectError`), which counts by the share of the signal in the
+            noisy motion; 0 leaves it out.
+        drop_aus, drop_place, drop_emotion: how often a condition is left out.
+        drop_prefix, prefix_noise, speech_noise, short_windows: see
+            :class:`gen.train.motion.TrainingConfig`.
+        eval_clips: held-out clips a corpus; the demands of
+            :func:`gen.bench.expression.standard_demands` are made of them in turn.
+        sampling: options of the evaluation's :class:`gen.sampling.Sampling`.
+    """
+
+    base: str = "packaged"
+    corpora: dict[str, dict[str, Any]] = field(default_factory=dict)
+    encoder: str = "articulation"
+    recognizer: float = 1.0
+    drop_aus: float = 0.15
+    drop_place: float = 0.3
+    drop_emotion: float = 0.3
+    drop_prefix: float = 0.15
+    prefix_noise: float = 0.3
+    speech_noise: float = 0.3
+    short_windows: float = 0.3
+    eval_clips: int = 29
+    sampling: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises a ValueError if no folder is named."""
+        if not self.corpora:
+            raise ValueError("the configuration names no corpora")
+
+
+def train_branch(
+    config: BranchConfig | Mapping | str | os.PathLike,
+    out_dir: str | os.PathLike,
+    data: Sequence[str | os.PathLike],
+    cache: str | os.PathLike | None = None,
+    resume: bool = False,
+    encoder: AudioEncoder | None = None,
+) -> Path:
+    """Train an affect branch; arguments and errors are those of :func:`gen.train.motion.train`.
+
+    Returns:
+        ``out_dir/model``, the folder of the branch.
+    """
+    config = BranchConfig.load(config)
+    corpora = read_corpora(config, data)
+    base = MotionGenerator.from_pretrained(None if config.base == "packaged" else config.base)
+    encoder = encoder or load_encoder(config.encoder)
+    if encoder.dim != base.denoiser.config.audio_dim:
+        raise ValueError(
+            f"the encoder {config.encoder!r} gives {encoder.dim} features, the neutral model"
+            f" {config.base} takes {base.denoiser.config.audio_dim}"
+        )
+    windows = MotionWindows(
+        [(train_part, options) for train_part, _, options in corpora],
+        encoder.encode,
+        cache,
+        config.seed,
+    )
+    held_out = [
+        (encoder.encode(aligned_waveform(record)), record.motion)
+        for _, kept, _ in corpora
+        for record in kept[: config.eval_clips]
+    ]
+    torch.manual_seed(config.seed)
+    shared = ("audio_dim", "audio_context", "prefix_frames", "window_frames")
+    branch = AffectBranch(**{name: base.denoiser.config[name] for name in shared} | config.model)
+    expressive = ExpressiveWindows(windows)
+    _measure(branch, base.denoiser, expressive, config.seed)
+    recipe = _Recipe(config, base, branch, expressive, held_out, Path(out_dir))
+    recipe.loop.run(resume)
+    return recipe.model_path
+
+
+def _measure(
+    branch: AffectBranch, denoiser: MotionDenoiser, windows: ExpressiveWindows, seed: int
+) -> None:
+    """Fill the buffers by which the branch sees speech and motion."""
+    for name in ("audio_mean", "audio_std"):
+        getattr(branch, name).copy_(getattr(denoiser, name))
+    batch = windows.batch(np.random.default_rng([seed, 2]), _MEASURED, 50, 0)
+    made = batch["shown"] - batch["motion"] if branch.config.residual else batch["shown"]
+    std = np.maximum(made.std((0, 1)), _FLOORS).astype(np.float32)
+    branch.residual_std.copy_(torch.from_numpy(std))
+    if not branch.config.residual:
+        branch.residual_mean.copy_(torch.from_numpy(made.mean((0, 1))))
+
+
+class _Recipe:
+    """Which performances are denoised under which conditions, and how well they are read."""
+
+    def __init__(
+        self,
+        config: BranchConfig,
+        base: MotionGenerator,
+        branch: AffectBranch,
+        windows: ExpressiveWindows,
+        held_out: list[tuple[np.ndarray, MotionTrack]],
+        out_dir: Path,
+    ) -> None:
+        self.config, self.base, self.windows, self.held_out = config, base, windows, held_out
+        self.model_path = out_dir / "model"
+        optimizer = torch.optim.AdamW(
+            branch.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            betas=(0.9, 0.98),
+        )
+        self.loop = TrainingLoop(
+            config,
+            out_dir,
+            branch,
+            optimizer,
+            steps=config.steps,
+            eval_every=config.eval_every,
+            schedule=cosine(config.warmup),
+            losses=self.losses,
+            evaluate=self.evaluate,
+            save_model=self.save_model,
+        )
+        base.to(self.loop.device)
+        self.loss = MotionLoss(*lip_geometry(), **config.loss).to(self.loop.device)
+        self.head = load_head().to(self.loop.device)
+        self.error = AffectError(self.head)
+        self.signal = base.scheduler.alphas_cumprod.to(self.loop.device)
+
+    def losses(self) -> dict[str, Tensor]:
+        """The loss of noisy windows, and its terms."""
+        config, device, branch = self.config, self.loop.device, self.loop.net
+        rng, options, scheduler = self.loop.rng(), branch.config, self.base.scheduler
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        lead, frames = options.prefix_frames, options.window_frames
+        if rng.random() < config.short_windows:
+            frames = int(rng.integers(min(8, frames), frames + 1))
+        size = config.batch_size
+        batch = {
+            name: torch.from_numpy(values).to(device)
+            for name, values in self.windows.batch(
+                rng, size, lead + frames, options.audio_context
+            ).items()
+        }
+
+        def random(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=generator).to(device)
+
+        def normal(like: Tensor) -> Tensor:
+            return torch.randn(like.shape, generator=generator).to(device)
+
+        denoiser = self.base.denoiser
+        neutral = denoiser.normalize(batch["motion"])
+        neutral = torch.where(batch["measured"][:, None], neutral, 0.0)
+        target = branch.target(batch["motion"], batch["shown"])
+        past = torch.cat([target, neutral], dim=-1)[:, :lead]
+        past = past + normal(past) * config.prefix_noise * random(size, 1, 1)
+        drop_prefix = random(size) < config.drop_prefix
+        speech = batch["speech"]
+        noise = normal(speech) * config.speech_noise * random(size, 1, 1)
+        speech = speech + noise * branch.audio_std
+
+        drops = (config.drop_aus, config.drop_place, config.drop_emotion)
+        known = batch["known"] & (random(size, 3) >= torch.tensor(drops, device=device))
+        # Nothing asked for is the neutral model: there would be nothing to learn.
+        known[:, 0] |= ~known.any(1)
+        asked = AffectConditions(batch["aus"], batch["valence_arousal"], batch["emotion"], known)
+        timestep = torch.randint(scheduler.config.num_train_timesteps, (size,), generator=generator)
+        timestep = timestep.to(device)
+        clean, neutral = target[:, lead:], neutral[:, lead:]
+        made = branch(
+            scheduler.add_noise(clean, normal(clean), timestep),
+            scheduler.add_noise(neutral, normal(neutral), timestep),
+            timestep,
+            branch.encode_audio(speech),
+            branch.encode_affect(asked),
+            known,
+            past,
+            drop_prefix=drop_prefix,
+        ).sample
+
+        spoken, shown = batch["motion"], batch["shown"]
+        estimate = spoken[:, lead:] + branch.residual(made, spoken[:, lead:])
+        std = branch.residual_std
+        everything = torch.ones(size, shown.shape[-1], dtype=torch.bool, device=device)
+        loss, terms = self.loss(
+            estimate / std, shown[:, lead:] / std, shown[:, lead - 1 : lead] / std,
+            everything, torch.zeros_like(std), std,
+        )  # fmt: skip
+        if config.recognizer:
+            error = self.error(
+                estimate, spoken[:, lead:], asked.aus[:, lead:],
+                asked.valence_arousal[:, lead:], known,
+            )  # fmt: skip
+            terms["recognizer"] = (self.signal[timestep] * error).mean()
+            loss = loss + config.recognizer * terms["recognizer"]
+        return {"loss": loss, **terms}
+
+    def evaluate(self) -> dict[str, Any]:
+        """How held-out clips with the standard demands are read, and how lips follow."""
+        motion = MotionGenerator(self.base.denoiser, self.base.scheduler, self.loop.average)
+        sampling = Sampling(**self.config.sampling)
+        demands = standard_demands()
+        clips = [
+            performed(motion, sampling, features, demands[i % len(demands)], self.config.seed, real)
+            for i, (features, real) in enumerate(self.held_out)
+        ]
+        return {"held_out": expression_figures(clips, self.head)} if clips else {}
+
+    def save_model(self) -> None:
+        """Write the averaged branch."""
+        save_weights(self.loop.average, self.model_path)
+
+
+def performed(
+    motion: MotionGenerator,
+    sampling: Sampling,
+    features: np.ndarray,
+    affect: Affect,
+    seed: int,
+    real: MotionTrack | None = None,
+) -> Performed:
+    """What a motion model with its branch makes of speech features and an affect."""
+    tracks, residuals = [], []
+    generator = torch.Generator().manual_seed(seed)
+    for track, residual in motion.stream_with_affect(
+        features, affect, sampling, generator=generator
+    ):
+        tracks.append(track)
+        residuals.append(residual)
+    shown = with_residual(iter(tracks), residuals, tracks[0].fps)
+
+    def joined(parts) -> MotionTrack:
+        return MotionTrack.from_vectors(np.concatenate([t.to_vectors() for t in parts]), 25.0)
+
+    return Performed(affect, joined(tracks), joined(shown), real)
