@@ -56,6 +56,13 @@ def generate(
     style: Annotated[
         Path | None, typer.Option(help="Video or motion of somebody whose manner to take.")
     ] = None,
+    closed_loop: Annotated[
+        int,
+        typer.Option(metavar="N", help="Draw, read and correct beforehand, at most N times."),
+    ] = 0,
+    best_of: Annotated[
+        int, typer.Option(metavar="N", help="Choose from N seeds by what is read of them.")
+    ] = 1,
     size: Size = 512,
     fps: Annotated[float, typer.Option(help="Frames a second, 1 to 120.")] = 25.0,
     steps: Annotated[int | None, typer.Option(help="Denoising steps a window.")] = None,
@@ -72,8 +79,8 @@ def generate(
     run(
         portrait, audio, output,
         text=text, emotion=emotion, valence=valence, arousal=arousal, au=au, timeline=timeline,
-        motion_in=motion_in, style=style, size=size, fps=fps, steps=steps, seed=seed,
-        square=square, motion_out=motion_out, model=model,
+        motion_in=motion_in, style=style, closed_loop=closed_loop, best_of=best_of, size=size,
+        fps=fps, steps=steps, seed=seed, square=square, motion_out=motion_out, model=model,
     )  # fmt: skip
 
 

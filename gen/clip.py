@@ -7,12 +7,16 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gen.conditioning import Affect
 from gen.renderers.base import Renderer, before_first_frame
 from recognizer.motion import MotionTrack
+
+if TYPE_CHECKING:
+    from gen.loop.report import LoopReport
 
 #: Called as ``hook(stage, done, total)``; ``total`` is None where it is not known beforehand.
 ProgressHook = Callable[[str, int, int | None], None]
@@ -32,6 +36,7 @@ class TalkingHeadOutput:
         total: how many frames there will be.
         affect: what was asked for.
         faces: how many faces the portrait showed; the largest one speaks.
+        loop: what was rendered and read beforehand, if that was asked for.
     """
 
     size: tuple[int, int]
@@ -44,6 +49,7 @@ class TalkingHeadOutput:
     _audio: object
     _hook: ProgressHook
     _made: list[MotionTrack] = field(default_factory=list)
+    loop: LoopReport | None = None
 
     @property
     def motion(self) -> MotionTrack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gen.refiner import PatchSampler
     from gen.sampling import Sampling
     from gen.style import Style
+    from recognizer.recognizer import Recognizer
 
 _RATE = 16_000
 PACKAGED = Path(__file__).parent / "weights"
@@ -126,6 +128,8 @@ class TalkingHeadPipeline:
         steps: int | None = None,
         edits: Sequence[MotionEdit] = (),
         style: Style | str | os.PathLike | None = None,
+        closed_loop: int = 0,
+        best_of: int = 1,
         generator: torch.Generator | None = None,
         progress: ProgressHook | None = None,
     ) -> TalkingHeadOutput:
@@ -143,6 +147,11 @@ class TalkingHeadPipeline:
                 says, while the rest is made to fit.
             style: whose way of moving to take: a video, a motion file or a
                 :class:`gen.style.Style`.
+            closed_loop: the most passes in which the clip is drawn small, read and corrected
+                beforehand (see :mod:`gen.loop.rehearsal`); the output's ``loop`` says what they
+                showed.
+            best_of: seeds to choose from by what the recognizer reads: the generator's own and
+                those after it.
             generator: source of all randomness; the same seed gives the same clip.
             progress: see :data:`ProgressHook`.
 
@@ -158,13 +167,32 @@ class TalkingHeadPipeline:
         affect = affect or Affect()
         style = self._style(style, hook)
         hook("listening", 0, None)
+        asked, loop = affect, None
+        if closed_loop > 0 or best_of > 1:
+            from gen.loop.rehearsal import SIZE, rehearse
+
+            smaller = renderer
+            if size > SIZE:
+                smaller, _ = prepare_portrait(portrait, SIZE, square, hook, refiner=self.refiner)
+            affect, generator, loop = rehearse(
+                self, smaller, self.recognizer, waveform, affect, generator, passes=closed_loop,
+                seeds=best_of, edits=edits, style=style, steps=steps, progress=hook,
+            )  # fmt: skip
         motion = self.spoken_motion(
             waveform, affect, fps=fps, steps=steps, edits=edits, style=style, generator=generator
         )
         sound = (audio, _RATE) if isinstance(audio, np.ndarray) else audio
         return TalkingHeadOutput(
-            renderer.size, fps, total, affect, faces, renderer, exactly(motion, total), sound, hook
-        )
+            renderer.size, fps, total, asked, faces, renderer, exactly(motion, total), sound, hook,
+            loop=loop,
+        )  # fmt: skip
+
+    @functools.cached_property
+    def recognizer(self) -> Recognizer:
+        """Reads what is drawn, where that decides on what is drawn next."""
+        from recognizer.recognizer import Recognizer
+
+        return Recognizer.from_pretrained()
 
     def spoken_motion(
         self,

@@ -18,7 +18,8 @@ from gen.text import speak
 
 def run(
     portrait: Path, audio: Path | None, output: Path, *, text, emotion, valence, arousal, au,
-    timeline, motion_in, style, size, fps, steps, seed, square, motion_out, model,
+    timeline, motion_in, style, closed_loop, best_of, size, fps, steps, seed, square, motion_out,
+    model,
 ) -> None:  # fmt: skip
     """See ``facewright generate --help``."""
     if (audio is None) == (text is None):
@@ -28,6 +29,8 @@ def run(
     in_range(fps, 1, 120, "--fps")
     if steps is not None:
         in_range(steps, 1, 1000, "--steps")
+    in_range(closed_loop, 0, 20, "--closed-loop")
+    in_range(best_of, 1, 100, "--best-of")
     in_range(seed, 0, 2**63 - 1, "--seed")
     writable(output, ".mp4")
     if motion_out:
@@ -55,13 +58,16 @@ def run(
         pipeline = TalkingHeadPipeline.from_pretrained(model)
         clip = pipeline(
             portrait, audio, affect, size=size, fps=fps, square=square, steps=steps,
-            edits=edits, style=style, generator=generator, progress=hook,
+            edits=edits, style=style, closed_loop=closed_loop, best_of=best_of,
+            generator=generator, progress=hook,
         )  # fmt: skip
         if clip.faces > 1:
             typer.echo(f"{clip.faces} faces in {portrait.name}: the largest one speaks", err=True)
         clip.save(output)
         if motion_out:
             clip.motion.save(motion_out)
+    if clip.loop:
+        typer.echo(clip.loop)
     typer.echo(f"{output}: {clip.total} frames, {clip.total / clip.fps:.2f} s")
 
 

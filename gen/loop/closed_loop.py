@@ -1,0 +1,215 @@
+"""Asked, shown, corrected, shown again; and the best of several seeds."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gen.clip import ProgressHook, quiet
+from gen.conditioning import Affect
+from gen.loop.controller import STEERED, Controller, Errors, Limits, Seen
+from gen.loop.demands import Demand, corrected, shares
+from gen.loop.mirror import Mirror, mean_of
+from gen.loop.report import LoopReport, Pass
+from recognizer.facs import AU_INDEX, AU_NAMES
+from recognizer.motion import MotionTrack
+from recognizer.unit_reader import CALIBRATION
+
+#: Good enough: levels of intensity, and distance in valence and arousal.
+UNITS_TOLERANCE, PLACE_TOLERANCE = 0.25, 0.08
+#: The most by which a pass may lower the lips' r with the speech.
+SYNC_LOSS = 0.02
+#: A frame is a demand's from this share on.
+_MOSTLY = 0.5
+
+#: Motion that shows an intention: always the same length, frames and words.
+Show = Callable[[Affect], MotionTrack]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A demand where it is to be seen.
+
+    Attributes:
+        demand: what is asked for.
+        weight: ``[T]``: how much of each frame is its.
+        asked: what a perfect clip would be read as, on average over these frames.
+    """
+
+    demand: Demand
+    weight: np.ndarray
+    asked: Seen
+
+
+def told_units() -> np.ndarray:
+    """bool ``[24]``: steered action units that the packaged recognizer tells (see its card)."""
+    names = json.loads(CALIBRATION.read_text(encoding="utf-8"))["test"]["rest_known"]["told"]
+    return np.array([name in names and name in STEERED for name in AU_NAMES])
+
+
+def targets_of(affect: Affect, demands: Sequence[Demand], times: np.ndarray) -> list[Target]:
+    """Where demands are to be seen in frames at times ``[T]`` in seconds."""
+    curves = affect.curves(times)
+    units = curves.aus.max(axis=2)
+    targets = []
+    for demand, share in zip(demands, shares(affect, demands, times).T, strict=True):
+        weight = np.where(share >= _MOSTLY, share, 0.0)
+        if weight.any():
+            mean = weight / weight.sum()
+            place = mean @ curves.valence_arousal if demand.place else np.full(2, np.nan)
+            targets.append(Target(demand, weight, Seen(mean @ units, place, mean @ curves.emotion)))
+    return targets
+
+
+def close_loop(
+    show: Show,
+    mirror: Mirror,
+    affect: Affect,
+    targets: Sequence[Target],
+    passes: int,
+    limits: Limits | None = None,
+    progress: ProgressHook = quiet,
+) -> tuple[Affect, LoopReport]:
+    """Correct an intention until it is shown.
+
+    Args:
+        show: makes the motion.
+        mirror: of the portrait.
+        affect: what is asked for.
+        targets: where it is to be seen (:func:`targets_of`), one at least.
+        passes: the most renderings after that of the open loop.
+        limits: of the commands.
+        progress: called for each pass.
+
+    Returns:
+        the intention by corrected action units, and the report. It is never one that was read to
+        be worse than ``affect`` as it is, nor one that costs the lips more than :data:`SYNC_LOSS`.
+    """
+    told, demands = told_units(), [target.demand for target in targets]
+    neutral = show(Affect())
+    commands = [[demand.command for demand in demands]]
+    controllers: list[Controller] = []
+    made: list[Pass] = []
+    ended = f"{passes} passes made" if passes > 1 else "1 pass made"
+    for number in range(passes + 1):
+        progress("closing the loop", number, passes + 1)
+        start = time.perf_counter()
+        motion = show(corrected(affect, demands, commands[-1]))
+        seen, sync = _look(mirror, motion, neutral, targets)
+        errors = _overall(targets, seen, told)
+        good = _within_tolerance(errors)
+        if not (controllers or good):
+            controllers = [
+                Controller(one.asked, told, one.demand.command, _gains(mirror, motion, one), limits)
+                for one in targets
+            ]
+        made.append(
+            Pass(
+                f"pass {number}" if number else "open loop",
+                errors,
+                sync,
+                _emotion(targets, seen),
+                tuple(_changed(*pair) for pair in zip(demands, commands[-1], strict=True)),
+                time.perf_counter() - start,
+            )
+        )
+        if good:
+            ended = "within tolerance"
+            break
+        allowed = sync >= made[0].sync - SYNC_LOSS
+        commands.append([
+            controller.next(command, one, allowed)
+            for controller, command, one in zip(controllers, commands[-1], seen, strict=True)
+        ])  # fmt: skip
+    keeping = [i for i, one in enumerate(made) if one.sync >= made[0].sync - SYNC_LOSS]
+    best = min(keeping, key=lambda i: made[i].errors.score)
+    names = tuple(name for name, is_told in zip(AU_NAMES, told, strict=True) if is_told)
+    report = LoopReport(tuple(made), (made[best].name,), names, ended)
+    return corrected(affect, demands, commands[best]) if best else affect, report
+
+
+def best_seed(
+    show: Callable[[Affect, int], MotionTrack],
+    mirror: Mirror,
+    affect: Affect,
+    targets: Sequence[Target],
+    seeds: Sequence[int],
+    progress: ProgressHook = quiet,
+) -> tuple[int, LoopReport]:
+    """The seed whose clip shows best what is asked for and speaks best.
+
+    Args:
+        show: makes the motion of an intention with a seed.
+        mirror: of the portrait.
+        affect: what is asked for.
+        targets: see :func:`close_loop`.
+        seeds: to choose from, one at least.
+        progress: called for each seed.
+    """
+    told, made = told_units(), []
+    for number, seed in enumerate(seeds):
+        progress("trying seeds", number, len(seeds))
+        start = time.perf_counter()
+        seen, sync = _look(mirror, show(affect, seed), show(Affect(), seed), targets)
+        made.append(
+            Pass(
+                f"seed {seed}",
+                _overall(targets, seen, told),
+                sync,
+                _emotion(targets, seen),
+                seconds=time.perf_counter() - start,
+            )
+        )
+    best = min(range(len(made)), key=lambda i: made[i].score)
+    return seeds[best], LoopReport(tuple(made), (made[best].name,))
+
+
+def _look(
+    mirror: Mirror, motion: MotionTrack, neutral: MotionTrack, targets: Sequence[Target]
+) -> tuple[list[Seen], float]:
+    track, sync = mirror.look(motion, neutral)
+    return [mean_of(track, target.weight) for target in targets], sync
+
+
+def _overall(targets: Sequence[Target], seen: Sequence[Seen], told: np.ndarray) -> Errors:
+    """The targets' errors, each by how much of the frames it has."""
+    each = [Errors.between(t.asked, one, told) for t, one in zip(targets, seen, strict=True)]
+    weights = np.array([target.weight.sum() for target in targets])
+    placed = np.array([errors.place is not None for errors in each])
+    units = float(np.average([errors.units for errors in each], weights=weights))
+    if not placed.any():
+        return Errors(units, None)
+    squares = [(errors.place or 0.0) ** 2 for errors in each]
+    return Errors(units, float(np.sqrt(np.average(squares, weights=weights * placed))))
+
+
+def _emotion(targets: Sequence[Target], seen: Sequence[Seen]) -> float | None:
+    """The mean probability of the emotions that are asked for."""
+    found = [
+        (one.emotion[1 + target.asked.emotion[1:].argmax()], target.weight.sum())
+        for target, one in zip(targets, seen, strict=True)
+        if target.asked.emotion[1:].any()
+    ]
+    if not found:
+        return None
+    values, weights = np.transpose(found)
+    return float(np.average(values, weights=weights))
+
+
+def _gains(mirror: Mirror, motion: MotionTrack, target: Target) -> np.ndarray:
+    rows = np.flatnonzero(target.weight)
+    part = MotionTrack(motion.blendshapes[rows], motion.pose[rows], motion.fps)
+    return mirror.gains(part, target.demand.command)
+
+
+def _changed(demand: Demand, command: np.ndarray) -> dict[str, float]:
+    moved = command - demand.command
+    return {name: round(float(moved[AU_INDEX[name]]), 3) for name in STEERED}
+
+
+def _within_tolerance(errors: Errors) -> bool:
+    return errors.units <= UNITS_TOLERANCE and (errors.place or 0.0) <= PLACE_TOLERANCE
