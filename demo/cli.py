@@ -145,6 +145,13 @@ def evaluate(
         list[Path] | None,
         typer.Argument(help="Clips, folders of clips, or a manifest (.csv).", show_default=False),
     ] = None,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=CLIPS",
+            help="A system to compare: folder, pattern or manifest of its clips (repeatable).",
+        ),
+    ] = None,
     reference: Annotated[
         list[Path] | None,
         typer.Option(help="Real clip or a folder of them, matched by name (repeatable)."),
@@ -160,6 +167,24 @@ def evaluate(
     ] = None,
     portrait: Annotated[
         Path | None, typer.Option(help="Picture of the person, or a folder, matched by name.")
+    ] = None,
+    rest: Annotated[
+        Path | None,
+        typer.Option(help="The person who expresses nothing, or a folder; else the portrait."),
+    ] = None,
+    syncnet: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="FACEWRIGHT_SYNCNET",
+            help="SyncNet's weights (.safetensors) for LSE-C and LSE-D.",
+        ),
+    ] = None,
+    coefficients: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[:KEY]",
+            help="E-FID also of another tool's coefficients: X.npz beside each X.mp4.",
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Report to write (.html).")
@@ -179,8 +204,9 @@ def evaluate(
     from demo.commands.evaluate import run
 
     run(
-        clips or [], reference=reference or [], audio=audio, portrait=portrait, emotion=emotion,
-        timeline=timeline, output=output, json=json, workers=workers, cache=cache,
+        clips or [], system=system or [], reference=reference or [], audio=audio,
+        portrait=portrait, rest=rest, emotion=emotion, timeline=timeline, syncnet=syncnet,
+        coefficients=coefficients, output=output, json=json, workers=workers, cache=cache,
         controls=selftest,
     )  # fmt: skip
 

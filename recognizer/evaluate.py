@@ -2,59 +2,29 @@
 
 Every figure comes with its sample size, its interval, who measured it and, where there is one, the
 floor that a perfect clip would get. What could not be measured says why; a file that could not be
-read is named.
+read is named. Several systems are compared over the clips that they have in common.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
-from recognizer.evaluation.aggregate import aggregate, entry
+from recognizer.evaluation.aggregate import aggregate
+from recognizer.evaluation.coefficients import Given, attach
 from recognizer.evaluation.comparison import EvaluatedClip, compare
 from recognizer.evaluation.jobs import Failure, Job, Progress, perform_all
 from recognizer.evaluation.measures import ClipMeasures
+from recognizer.evaluation.pairs import compare_pairs
 from recognizer.evaluation.pictures import COMPARED, IMAGE_MEASURES, why_not_framed, why_not_paired
 from recognizer.evaluation.requests import Asked, ClipRequest, by_stem, films, short_names
-from recognizer.facs import AU_NAMES, EMOTIONS
+from recognizer.evaluation.results import Evaluation, SystemsEvaluation
 
-__all__ = ["Asked", "ClipRequest", "Evaluation", "by_stem", "evaluate", "films"]
-_DIGITS = 6
-
-
-@dataclass
-class Evaluation:
-    """What was found.
-
-    Attributes:
-        clips: those that could be measured.
-        references: the real clips, by file.
-        metrics: name → ``{"value", "n", "ci95", "backend", …}`` over all clips.
-        unavailable: name → why there is no figure.
-        failed: file and reason of what could not be measured.
-    """
-
-    clips: list[EvaluatedClip]
-    references: dict[Path, ClipMeasures]
-    metrics: dict[str, dict]
-    unavailable: dict[str, str]
-    failed: list[dict[str, str]]
-
-    def to_json(self) -> dict:
-        """JSON's types alone: ``clips``, ``aggregate``, ``unavailable``, ``failed``,
-        ``references``; numbers have six digits, and none is NaN."""
-        return _plain(
-            {
-                "clips": [_clip(clip) for clip in self.clips],
-                "aggregate": self.metrics,
-                "unavailable": self.unavailable,
-                "failed": self.failed,
-                "references": list(short_names(list(self.references)).values()),
-            }
-        )
+__all__ = [
+    "Asked", "ClipRequest", "Evaluation", "Given", "SystemsEvaluation", "by_stem", "evaluate",
+    "evaluate_systems", "films",
+]  # fmt: skip
 
 
 def evaluate(
@@ -63,6 +33,8 @@ def evaluate(
     workers: int = 1,
     cache: Path | None = None,
     progress: Progress = lambda stage, done, total: None,
+    syncnet: Path | None = None,
+    given: Given | None = None,
 ) -> Evaluation:
     """Measure clips.
 
@@ -72,56 +44,142 @@ def evaluate(
         workers: processes.
         cache: an existing folder to remember the measures of each film in.
         progress: called as ``progress(stage, done, total)``.
+        syncnet: weights of :class:`recognizer.metrics.syncnet.SyncNet`.
+        given: coefficients of another tool beside the films, for an E-FID of their own.
 
     Raises:
-        ValueError: there is no clip, one is listed twice, or none could be measured (the message
-            has the first reason).
+        FileNotFoundError: there are no coefficients beside any film.
+        ValueError: there is no clip, one is listed twice, none could be measured (the message has
+            the first reason), or coefficients cannot be read.
     """
     if not requests:
         raise ValueError("there is no clip to evaluate")
-    names = short_names([request.clip for request in requests])
-    if len(names) < len(requests):
+    if len({request.clip for request in requests}) < len(requests):
         raise ValueError("a clip is listed twice")
-    real = dict.fromkeys([*references, *(r.reference for r in requests if r.reference)])
-    own = {request.clip: Job("film", (request.clip, request.audio)) for request in requests}
-    theirs = {path: Job("film", (path, None)) for path in real}
+    (clips,), films_, failed = _measure([requests], references, workers, cache, progress, syncnet)
+    attach(given, films_ | {clip.request.clip: clip.measures for clip in clips})
+    progress("comparing", 0, None)
+    return _together(requests, clips, films_, failed, given)
+
+
+def evaluate_systems(
+    systems: Mapping[str, Sequence[ClipRequest]],
+    references: Sequence[Path] = (),
+    workers: int = 1,
+    cache: Path | None = None,
+    progress: Progress = lambda stage, done, total: None,
+    syncnet: Path | None = None,
+    given: Given | None = None,
+) -> SystemsEvaluation:
+    """Measure clips of several systems and compare each two over the clips that both have: clips
+    of one name without ending.
+
+    Args:
+        systems: name → its clips, two systems or more.
+        references, workers, cache, progress, syncnet, given: as of :func:`evaluate`.
+
+    Raises:
+        FileNotFoundError: there are no coefficients beside any film.
+        ValueError: fewer than two systems; a system has no clip or two of one name, or none of it
+            could be measured; or coefficients cannot be read.
+    """
+    if len(systems) < 2:
+        raise ValueError("name two systems or more to compare")
+    for system, requests in systems.items():
+        _check_names(system, requests)
+    groups, films_, failed = _measure(
+        list(systems.values()), references, workers, cache, progress, syncnet
+    )
+    clips = dict(zip(systems, groups, strict=True))
+    made = {clip.request.clip: clip.measures for clip in chain(*groups)}
+    attach(given, films_ | made)
+    progress("comparing", 0, None)
+    found = {}
+    for system, requests in systems.items():
+        try:
+            found[system] = _together(requests, clips[system], films_, failed, given)
+        except ValueError as error:
+            raise ValueError(f"{system}: {error}") from error
+    pairs = compare_pairs(clips, list(films_.values()))
+    alone = [compare(ClipRequest(path), path.name, film) for path, film in films_.items()]
+    real = aggregate(alone, [])[0] if alone else {}
+    return SystemsEvaluation(found, pairs, real, failed)
+
+
+def _check_names(system: str, requests: Sequence[ClipRequest]) -> None:
+    if not requests:
+        raise ValueError(f"{system} has no clip to evaluate")
+    stems: dict[str, Path] = {}
+    for request in requests:
+        stem = request.clip.stem
+        if stem in stems:
+            raise ValueError(
+                f"{system} has both {stems[stem]} and {request.clip}: names must differ"
+            )
+        stems[stem] = request.clip
+
+
+def _together(requests, clips, films_, failed, given: Given | None) -> Evaluation:
+    if not clips:
+        files = {str(request.clip) for request in requests}
+        first = next(one for one in failed if one["file"] in files)
+        raise ValueError(f"no clip could be measured: {first['file']}: {first['reason']}")
+    backend = None if given is None else given.backend
+    metrics, reasons = aggregate(clips, list(films_.values()), backend)
+    return Evaluation(clips, films_, metrics, reasons, failed)
+
+
+def _measure(
+    groups: Sequence[Sequence[ClipRequest]], references: Sequence[Path], workers: int,
+    cache: Path | None, progress: Progress, syncnet: Path | None,
+) -> tuple[list[list[EvaluatedClip]], dict[Path, ClipMeasures], list[dict[str, str]]]:  # fmt: skip
+    """Clips of each group, the real films that could be measured, and what failed."""
+    requests = list(chain(*groups))
+    # Of the same person as the clip that names it, a reference is read relative to the same rest.
+    people = dict.fromkeys(references) | {r.reference: r.person for r in requests if r.reference}
+    own = [[Job("film", (r.clip, r.audio, r.person, syncnet)) for r in group] for group in groups]
+    theirs = {path: Job("film", (path, None, rest, syncnet)) for path, rest in people.items()}
     faces = {r.portrait: Job("portrait", (r.portrait,)) for r in requests if r.portrait}
-    jobs = [*own.values(), *theirs.values()]
+    jobs = [*chain(*own), *theirs.values()]
     found = perform_all(jobs, workers, cache, progress, "measuring")
     found |= perform_all(faces.values(), workers, cache, progress, "looking at portraits")
     failed = _failures([*jobs, *faces.values()], found)
-    measured = [r for r in requests if not isinstance(found[own[r.clip]], Failure)]
-    if not measured:
-        raise ValueError(f"no clip could be measured: {failed[0]['file']}: {failed[0]['reason']}")
 
     def known(job: Job | None):
         return None if job is None or isinstance(found[job], Failure) else found[job]
 
-    clips = [
-        compare(
-            r, names[r.clip], found[own[r.clip]],
-            known(theirs.get(r.reference)), known(faces.get(r.portrait)),
-        )
-        for r in measured
-    ]  # fmt: skip
-    _compare_pictures(clips, workers, cache, progress, failed)
+    for job in jobs:
+        if known(job) is not None and "rest" in found[job].reasons:
+            told = {"file": str(job.files[2]), "reason": found[job].reasons["rest"]}
+            failed += [told] if told not in failed else []
+    clips = []
+    for group, mine in zip(groups, own, strict=True):
+        names = short_names([request.clip for request in group])
+        clips.append([
+            compare(
+                r, names[r.clip], known(job), known(theirs.get(r.reference)),
+                known(faces.get(r.portrait)),
+            )
+            for r, job in zip(group, mine, strict=True)
+            if known(job) is not None
+        ])  # fmt: skip
+    _compare_pictures(list(chain(*clips)), workers, cache, progress, failed)
     films_ = {path: known(job) for path, job in theirs.items() if known(job) is not None}
-    progress("comparing", 0, None)
-    metrics, reasons = aggregate(clips, list(films_.values()))
-    return Evaluation(clips, films_, metrics, reasons, failed)
+    return clips, films_, failed
 
 
 def _compare_pictures(clips, workers, cache, progress, failed) -> None:
-    jobs: dict[Job, EvaluatedClip] = {}
-    for clip in clips:
+    jobs: dict[int, Job] = {}
+    for i, clip in enumerate(clips):
         real, made = clip.reference, clip.measures
         if real is None or why_not_paired(made, real) or why_not_framed(made, real):
             continue
         pair = (clip.request.clip, clip.request.reference)
-        jobs[Job("pictures", pair, min(len(made), len(real)))] = clip
-    found = perform_all(jobs, workers, cache, progress, "comparing pictures")
-    failed += _failures(list(jobs), found)
-    for job, clip in jobs.items():
+        jobs[i] = Job("pictures", pair, min(len(made), len(real)))
+    found = perform_all(jobs.values(), workers, cache, progress, "comparing pictures")
+    failed += _failures(list(jobs.values()), found)
+    for i, job in jobs.items():
+        clip = clips[i]
         if isinstance(found[job], Failure):
             clip.reasons.update(dict.fromkeys(IMAGE_MEASURES, found[job].reason))
             continue
@@ -137,48 +195,3 @@ def _failures(jobs: Sequence[Job], found: dict) -> list[dict[str, str]]:
         for job in dict.fromkeys(jobs)
         if isinstance(found[job], Failure)
     ]
-
-
-def _clip(clip: EvaluatedClip) -> dict:
-    request, measures = clip.request, clip.measures
-    seen = measures.success
-    emotion = measures.emotion[seen].mean(axis=0)
-    valence, arousal = measures.valence_arousal[seen].mean(axis=0)
-    return {
-        "clip": clip.name,
-        "file": str(request.clip),
-        **{
-            name: None if getattr(request, name) is None else str(getattr(request, name))
-            for name in ("reference", "audio", "portrait")
-        },
-        "asked": None if request.asked is None else request.asked.name,
-        "frames": len(measures),
-        "fps": measures.fps,
-        "shown": {
-            "strongest": EMOTIONS[int(emotion.argmax())],
-            "emotion": dict(zip(EMOTIONS, emotion, strict=True)),
-            "valence": valence,
-            "arousal": arousal,
-            "aus": dict(zip(AU_NAMES, measures.aus[seen].mean(axis=0), strict=True)),
-        },
-        "metrics": {name: entry(name, value, n, None) for name, (value, n) in clip.metrics.items()},
-        "unavailable": clip.reasons,
-        "worst": clip.worst,
-    }
-
-
-def _plain(value):
-    """JSON's types; what is not finite is None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return float(f"{value:.{_DIGITS}g}") if np.isfinite(value) else None
-    return value

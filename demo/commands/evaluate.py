@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json as jsonlib
 import os
 from collections.abc import Sequence
@@ -14,12 +15,24 @@ import typer
 from demo.checks import in_range, readable, writable
 from demo.progress import progress_bar
 from gen.conditioning import Affect
-from recognizer.evaluate import Asked, ClipRequest, Evaluation, by_stem, evaluate, films
+from recognizer.evaluate import (
+    Asked,
+    ClipRequest,
+    Evaluation,
+    Given,
+    SystemsEvaluation,
+    by_stem,
+    evaluate,
+    evaluate_systems,
+    films,
+)
+from recognizer.evaluation.catalogue import METRICS
 from recognizer.evaluation.manifest import Row, read_manifest
 from recognizer.evaluation.measures import write_whole
 from recognizer.evaluation.requests import PICTURES, SOUNDS, VIDEOS
 from recognizer.evaluation.selftest import Subject, selftest
 from recognizer.facs import EMOTIONS
+from recognizer.metrics.syncnet import SyncNet
 from recognizer.report import write_report
 
 _FPS = 25.0
@@ -28,8 +41,9 @@ _LONGEST = 3600.0
 
 
 def run(
-    clips: list[Path], *, reference: list[Path], audio: Path | None, portrait: Path | None,
-    emotion: str | None, timeline: Path | None, output: Path | None, json: Path | None,
+    clips: list[Path], *, system: list[str], reference: list[Path], audio: Path | None,
+    portrait: Path | None, rest: Path | None, emotion: str | None, timeline: Path | None,
+    syncnet: Path | None, coefficients: str | None, output: Path | None, json: Path | None,
     workers: int | None, cache: Path | None, controls: bool,
 ) -> None:  # fmt: skip
     """See ``facewright evaluate --help``."""
@@ -41,17 +55,31 @@ def run(
             writable(path, ending)
     if cache:
         _folder(cache)
-    if not clips and not (controls and output is None and json is None):
+    if clips and system:
+        raise ValueError("give clips or --system NAME=CLIPS, not both")
+    if not clips and not system and not (controls and output is None and json is None):
         raise ValueError("name clips to evaluate, folders of clips, or a manifest (.csv)")
-    found, requests = None, []
-    if clips:
-        requests = requests_of(clips, audio, portrait, emotion, timeline, reference)
+    if syncnet:
+        SyncNet(syncnet)  # weights that cannot be read are told before hours of work
+    found: Evaluation | SystemsEvaluation | None = None
+    belonging = {"audio": audio, "portrait": portrait, "rest": rest, "emotion": emotion,
+                 "timeline": timeline, "reference": reference}  # fmt: skip
+    if clips or system:
         with progress_bar() as hook:
-            found = evaluate(
-                requests, films(reference, "reference"), workers, cache, hook
-            )  # fmt: skip
+            settings = {
+                "references": films(reference, "reference"), "workers": workers, "cache": cache,
+                "progress": hook, "syncnet": syncnet, "given": _given(coefficients),
+            }  # fmt: skip
+            if system:
+                systems = {
+                    name: requests_of(paths, **belonging)
+                    for name, paths in _systems(system).items()
+                }
+                found = evaluate_systems(systems, **settings)
+            else:
+                found = evaluate(requests_of(clips, **belonging), **settings)
         _write(found, output, json)
-        typer.echo(summary(found))
+        typer.echo(beside(found) if isinstance(found, SystemsEvaluation) else summary(found))
         for one in found.failed:
             typer.echo(f"failed: {one['file']}: {one['reason']}", err=True)
     if controls:
@@ -62,13 +90,42 @@ def run(
             raise typer.Exit(1)
 
 
+def _systems(spelled: list[str]) -> dict[str, list[Path]]:
+    """``NAME=CLIPS``: a folder, a film, a manifest, or a pattern such as ``out/*_a.mp4``."""
+    systems: dict[str, list[Path]] = {}
+    for one in spelled:
+        name, equals, where = one.partition("=")
+        name = name.strip()
+        if not equals or not name or not where:
+            raise ValueError(f"--system {one!r}: write NAME=FOLDER")
+        if name in systems:
+            raise ValueError(f"--system {name} is given twice")
+        paths = [Path(where)]
+        if not paths[0].exists() and glob.has_magic(where):
+            paths = [Path(path) for path in sorted(glob.glob(where))]
+            if not paths:
+                raise FileNotFoundError(f"--system {name}: nothing is named like {where}")
+        systems[name] = paths
+    return systems
+
+
+def _given(spelled: str | None) -> Given | None:
+    if spelled is None:
+        return None
+    backend, colon, key = spelled.partition(":")
+    if not backend or (colon and not key):
+        raise ValueError(f"--coefficients {spelled!r}: write NAME or NAME:KEY")
+    return Given(backend, key or None)
+
+
 def requests_of(
     clips: list[Path],
-    audio: Path | None,
-    portrait: Path | None,
-    emotion: str | None,
-    timeline: Path | None,
-    reference: list[Path],
+    audio: Path | None = None,
+    portrait: Path | None = None,
+    emotion: str | None = None,
+    timeline: Path | None = None,
+    reference: Sequence[Path] = (),
+    rest: Path | None = None,
 ) -> list[ClipRequest]:
     """The clips with all that belongs to them, from a manifest or by name.
 
@@ -77,7 +134,8 @@ def requests_of(
         ValueError: no clip is found, names are ambiguous, or what is asked cannot be understood.
     """
     if any(path.suffix.lower() == ".csv" for path in clips):
-        if len(clips) > 1 or any(x is not None for x in (audio, portrait, emotion, timeline)):
+        own = (audio, portrait, emotion, timeline, rest)
+        if len(clips) > 1 or any(x is not None for x in own):
             raise ValueError("a manifest stands alone: its columns say what belongs to each clip")
         rows = read_manifest(readable(clips[0], "manifest"))
         return [_from_row(row) for row in rows]
@@ -86,6 +144,7 @@ def requests_of(
     found = films(clips)
     sounds = by_stem(found, [audio] if audio else [], (*SOUNDS, *VIDEOS), "audio")
     faces = by_stem(found, [portrait] if portrait else [], PICTURES, "portrait")
+    rests = by_stem(found, [rest] if rest else [], (*PICTURES, *VIDEOS), "rest")
     plans = by_stem(found, [timeline] if timeline else [], (".yaml", ".yml", ".json"), "timeline")
     real = _references(found, reference)
     everywhere = asked_emotion(emotion) if emotion is not None else None
@@ -97,12 +156,13 @@ def requests_of(
             sounds.get(clip),
             faces.get(clip),
             loaded[plans[clip]] if clip in plans else everywhere,
+            rests.get(clip),
         )
         for clip in found
     ]
 
 
-def _references(clips: list[Path], paths: list[Path]) -> dict[Path, Path]:
+def _references(clips: list[Path], paths: Sequence[Path]) -> dict[Path, Path]:
     """Pairs by name; references without a clip of their name are real clips all the same."""
     given = films(paths, "reference")
     if len(clips) == len(given) == 1:
@@ -119,7 +179,7 @@ def _from_row(row: Row) -> ClipRequest:
         asked = asked_emotion(spelled)
     elif row.timeline is not None:
         asked = asked_timeline(row.timeline)
-    return ClipRequest(row.clip, row.reference, row.audio, row.portrait, asked)
+    return ClipRequest(row.clip, row.reference, row.audio, row.portrait, asked, row.rest)
 
 
 def asked_emotion(spelled: str) -> Asked:
@@ -166,7 +226,7 @@ def _folder(cache: Path) -> None:
         raise ValueError(f"cannot write to the cache {cache}: permission denied")
 
 
-def _write(found: Evaluation, output: Path | None, json: Path | None) -> None:
+def _write(found: Evaluation | SystemsEvaluation, output: Path | None, json: Path | None) -> None:
     if json:
         text = jsonlib.dumps(found.to_json(), indent=2, allow_nan=False)
         write_whole(json, f"{text}\n".encode())
@@ -174,12 +234,14 @@ def _write(found: Evaluation, output: Path | None, json: Path | None) -> None:
         write_report(found, output)
 
 
-def _subjects(found: Evaluation) -> list[Subject]:
+def _subjects(found: Evaluation | SystemsEvaluation) -> list[Subject]:
     from recognizer.evaluation.reading import RATE
     from recognizer.media import read_audio
 
+    several = isinstance(found, SystemsEvaluation)
+    every = found.systems.values() if several else [found]
     subjects = []
-    for clip in found.clips:
+    for clip in (clip for one in every for clip in one.clips):
         heard = len(clip.measures.volume) > 0
         sound = read_audio(clip.request.audio or clip.request.clip, RATE) if heard else None
         labels = clip.asked.emotion_labels() if clip.asked else np.array([-1])
@@ -202,6 +264,29 @@ def summary(found: Evaluation) -> str:
         lines.append(f"{name:24} {row['value']:.4g}{interval}  n={row['n']}{floor}{real}")
     if found.unavailable:
         lines.append(f"not measured: {', '.join(found.unavailable)} (the report says why)")
+    return "\n".join(lines)
+
+
+def beside(found: SystemsEvaluation) -> str:
+    """Systems side by side as lines of text; ``*``: better than each of the others."""
+    best, names = found.best, list(found.systems)
+    width = max(10, *(len(name) + 2 for name in names))
+    counts = ", ".join(f"{name} {len(one.clips)} clips" for name, one in found.systems.items())
+    lines = [f"{counts}, {len(found.references)} real clips, {len(found.failed)} files failed"]
+    lines.append(" ".join([f"{'':24}", *(f"{x:>{width}}" for x in (*names, "real", "floor"))]))
+    for metric in METRICS:
+        rows = [one.metrics.get(metric) for one in found.systems.values()]
+        known = [row for row in rows if row]
+        if not known:
+            continue
+        cells = [
+            f"{row['value']:.4g}{'*' if best.get(metric) == name else ''}" if row else "-"
+            for name, row in zip(names, rows, strict=True)
+        ]
+        real, floor = known[0].get("reference"), known[0].get("floor")
+        cells.append(f"{real['value']:.4g}" if real else "")
+        cells.append(f"{floor['mean']:.4g}" if floor else "")
+        lines.append(" ".join([f"{metric:24}", *(f"{cell:>{width}}" for cell in cells)]).rstrip())
     return "\n".join(lines)
 
 

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from recognizer.evaluation.catalogue import FPS, METRICS, OWN
+from recognizer.evaluation.catalogue import METRICS, OWN
 from recognizer.evaluation.comparison import NOT_GIVEN, EvaluatedClip
 from recognizer.evaluation.measures import ClipMeasures
+from recognizer.evaluation.pooled import GIVEN, NO_REFERENCES, POOLED, Pooled, theval_row
 from recognizer.evaluation.reading import lips_with
 from recognizer.facs import EMOTIONS
-from recognizer.metrics.agreement import concordance, pearson
-from recognizer.metrics.dynamics import MOTION_REGIONS, Liveliness
-from recognizer.metrics.emotion import emotion_accuracy, emotion_confusion
-from recognizer.metrics.expression import action_unit_concordance
-from recognizer.metrics.extras import UnavailableError
-from recognizer.metrics.frechet import (
-    bootstrap_distance,
-    delta_frechet_distance,
-    expression_frechet_distance,
-    expression_kernel_distance,
-    real_floor,
-    shuffled_in_time,
-    trajectory_frechet_distance,
-)
+from recognizer.metrics.agreement import pearson
+from recognizer.metrics.frechet import real_floor, shuffled_in_time
 from recognizer.metrics.sampling import summarize
-from recognizer.metrics.theval import GROUND_TRUTH, theval_scores
+from recognizer.metrics.theval import GROUND_TRUTH
 
-_COEFFICIENTS = 52
-#: Distance, draws of its bootstrap, and whether its rows are frames that can be shuffled.
-_DISTANCES: dict[str, tuple[Callable, int, bool]] = {
-    "e_fid": (expression_frechet_distance, 100, True),
-    "e_kid": (expression_kernel_distance, 30, True),
-    "delta_e_fid": (delta_frechet_distance, 100, True),
-    "trajectory_fid": (trajectory_frechet_distance, 20, True),
-    "landmark_motion_fid": (expression_frechet_distance, 100, False),
-}
 _FLOOR_DRAWS = 20
-_POOL_DRAWS = 100
 #: Other clips whose sound each clip's lips are held against.
 _SWAPS = 10
 #: Loudness that correlates like this is that of the same sound, encoded again.
@@ -46,7 +25,7 @@ _SAME_SOUND = 0.95
 
 
 def aggregate(
-    clips: Sequence[EvaluatedClip], references: Sequence[ClipMeasures]
+    clips: Sequence[EvaluatedClip], references: Sequence[ClipMeasures], given: str | None = None
 ) -> tuple[dict[str, dict], dict[str, str]]:
     """Figures over all clips.
 
@@ -57,17 +36,21 @@ def aggregate(
     Args:
         clips: one or more.
         references: measures of the real clips.
+        given: who read the coefficients that the films were given.
 
     Returns:
         Name → ``{"value", "n", "ci95", "backend", …}``, and name → why there is none.
     """
     metrics, reasons = _means(clips, references)
-    for part in (_pooled(clips), _distances(clips, references), _liveliness(clips, references),
-                 _theval(clips, references)):  # fmt: skip
-        metrics.update(part[0])
-        for name in part[0]:
-            reasons.pop(name, None)
-        reasons.update(part[1])
+    for pooled in POOLED:
+        found, lacking = _pooled(pooled, clips, references)
+        metrics.update(found)
+        reasons = {name: why for name, why in reasons.items() if name not in found} | lacking
+    for name in GIVEN:
+        if given is None:
+            reasons[name] = "no coefficients of another tool are given: --coefficients"
+        elif name in metrics:
+            metrics[name]["backend"] = given
     swapped = swapped_sound([clip.measures for clip in clips])
     if len(swapped) and "lip_audio_r_best" in metrics:
         low, high = np.quantile(swapped, (0.025, 0.975)).tolist()
@@ -119,146 +102,56 @@ def _means(clips, references) -> tuple[dict, dict]:
             continue
         metrics[name] = entry(name, summary["value"], summary["n"], summary["ci95"],
                               undefined=summary["undefined"])  # fmt: skip
-        if name in OWN and references:
-            real = summarize([one.scalars.get(name, np.nan) for one in references])
-            if real["value"] is not None:
-                metrics[name]["reference"] = {k: real[k] for k in ("value", "n", "ci95")}
+        theirs = [one.scalars.get(name, np.nan) for one in references] if name in OWN else []
+        real = summarize(theirs or [clip.beside.get(name, np.nan) for clip in clips])
+        if real["value"] is not None:
+            metrics[name]["reference"] = {k: real[k] for k in ("value", "n", "ci95")}
+        if name in GROUND_TRUTH:
+            metrics[name]["published"] = GROUND_TRUTH[name]
     return metrics, reasons
 
 
-def _bootstrapped(rows: Sequence, figure: Callable[[Sequence], float]):
-    """A figure of all rows, and its interval when rows are drawn anew."""
-    value = figure(rows)
-    if len(rows) < 2 or not np.isfinite(value):
-        return value, None
-    random = np.random.default_rng(0)
-    drawn = [
-        figure([rows[i] for i in random.integers(len(rows), size=len(rows))])
-        for _ in range(_POOL_DRAWS)
-    ]
-    drawn = [x for x in drawn if np.isfinite(x)]
-    return value, np.quantile(drawn, (0.025, 0.975)).tolist() if drawn else None
-
-
-def _pooled(clips: Sequence[EvaluatedClip]) -> tuple[dict, dict]:
-    asked = [clip for clip in clips if clip.asked is not None]
-    metrics: dict[str, dict] = {}
-    if not asked:
-        return metrics, {}
-
-    def put(name: str, rows: Sequence, figure: Callable, **more) -> None:
-        value, interval = _bootstrapped(rows, figure) if rows else (np.nan, None)
-        if np.isfinite(value):
-            metrics[name] = entry(name, value, len(rows), interval, **more)
-
-    confusions = [
-        emotion_confusion(clip.measures.emotion, clip.asked.emotion_labels())[0] for clip in asked
-    ]
-    confusions = [confusion for confusion in confusions if confusion.any()]
-    put("emotion_accuracy", confusions, lambda rows: emotion_accuracy(sum(rows))["accuracy"],
-        chance=1 / len(EMOTIONS))  # fmt: skip
-    if "emotion_accuracy" in metrics:
-        metrics["emotion_accuracy"]["confusion"] = sum(confusions).tolist()
-        metrics["emotion_accuracy"]["labels"] = list(EMOTIONS)
-    units = [(clip.measures.aus, clip.asked.aus) for clip in asked]
-    for key in ("ccc", "icc", "f1"):
-
-        def mean(rows, key=key) -> float:
-            return action_unit_concordance(*map(np.concatenate, zip(*rows, strict=True)))["mean"][
-                key
-            ]
-
-        put(f"au_{key}", units, mean)
-    for column, name in enumerate(("valence", "arousal")):
-        pairs = [
-            (clip.measures.valence_arousal[:, column], clip.asked.valence_arousal[:, column])
-            for clip in asked
-        ]
-        put(f"{name}_ccc", pairs,
-            lambda rows: concordance(*map(np.concatenate, zip(*rows, strict=True))))  # fmt: skip
-    return metrics, {}
-
-
-def _distances(clips, references) -> tuple[dict, dict]:
+def _pooled(
+    pooled: Pooled, clips: Sequence[EvaluatedClip], references: Sequence[ClipMeasures]
+) -> tuple[dict, dict]:
+    rows = [row for row in map(pooled.row, clips) if row is not None]
+    real = pooled.real_rows(references)
+    lacking = NO_REFERENCES if pooled.real and not references else pooled.lacking
+    drawn = np.zeros((0, len(pooled.names)))
+    values = pooled.values(rows, real)
+    if min(len(rows), len(real) if pooled.real else len(rows)) > 1:
+        drawn = pooled.drawn(rows, real, pooled.draws)
     metrics, reasons = {}, {}
-    for name, (distance, draws, ordered) in _DISTANCES.items():
-        if not references:
-            reasons[name] = "there are no reference clips"
-            continue
-        made, real = (
-            [_features(one, ordered) for one in set_]
-            for set_ in ([clip.measures for clip in clips], references)
-        )
-        made, real = ([one for one in set_ if len(one) > 1] for set_ in (made, real))
-        value = distance(made, real) if made and real else np.nan
-        if not np.isfinite(value):
-            reasons[name] = "the clips are too short"
-            continue
-        floor = real_floor(real, distance, _FLOOR_DRAWS)
-        metrics[name] = entry(
-            name, value, len(made), bootstrap_distance(made, real, distance, draws),
-            n_real=len(real), floor=floor and floor | {"of": "halves of the real clips"},
-        )  # fmt: skip
-        if ordered:
-            metrics[name]["shuffled"] = distance(shuffled_in_time(made), real)
+    for i, name in enumerate(pooled.names):
+        if np.isfinite(values[name]):
+            metrics[name] = entry(name, values[name], len(rows), _interval(drawn[:, i]))
+        elif lacking:
+            reasons[name] = lacking
+    for name, row in metrics.items():
+        row.update(_beside(pooled, name, rows, real, references))
     return metrics, reasons
 
 
-def _features(measures: ClipMeasures, ordered: bool) -> np.ndarray:
-    return measures.motion_at(FPS)[:, :_COEFFICIENTS] if ordered else measures.history
+def _interval(sample: np.ndarray) -> list[float] | None:
+    sample = sample[np.isfinite(sample)]
+    return np.quantile(sample, (0.025, 0.975)).tolist() if len(sample) else None
 
 
-def _liveliness(clips, references) -> tuple[dict, dict]:
-    metrics, reasons = {}, {}
-    for region, columns in MOTION_REGIONS.items():
-        names = {key: f"{key}_{region}" for key in ("std_r", "vc_r")}
-        if not references:
-            reasons.update(dict.fromkeys(names.values(), "there are no reference clips"))
-            continue
-        try:
-            metric = Liveliness()
-        except UnavailableError as error:
-            reasons.update(dict.fromkeys(names.values(), str(error)))
-            continue
-        for set_, real in (([clip.measures for clip in clips], False), (references, True)):
-            for one in set_:
-                metric.update(one.motion_at(FPS)[:, list(columns)], real)
-        for key, summary in metric.compute().items():
-            if summary["value"] is None:
-                reasons[names[key]] = "the real clips do not move there, or clips are too short"
-            else:
-                metrics[names[key]] = entry(
-                    names[key], summary["value"], summary["n"], summary["ci95"],
-                    reference={"value": 1.0, "n": len(references), "ci95": None},
-                )  # fmt: skip
-    return metrics, reasons
-
-
-def _theval(clips, references) -> tuple[dict, dict]:
-    def scores(rows: Sequence[ClipMeasures]) -> dict[str, float]:
-        means = {
-            name: summarize([row.scalars.get(name, np.nan) for row in rows])["value"]
-            for name in GROUND_TRUTH
-        }
-        found = theval_scores(means)
-        return {k: np.nan if v is None else v for k, v in found.items() if k not in GROUND_TRUTH}
-
-    metrics, reasons = {}, {}
-    rows = [clip.measures for clip in clips]
-    real = scores(references) if references else {}
-    random = np.random.default_rng(0)
-    drawn = [
-        scores([rows[i] for i in random.integers(len(rows), size=len(rows))])
-        for _ in range(_POOL_DRAWS if len(rows) > 1 else 0)
-    ]
-    for key, value in scores(rows).items():
-        name = f"theval_{key}"
-        if not np.isfinite(value):
-            reasons[name] = "none of its measures is defined"
-            continue
-        sample = [row[key] for row in drawn if np.isfinite(row[key])]
-        interval = np.quantile(sample, (0.025, 0.975)).tolist() if sample else None
-        metrics[name] = entry(name, value, len(rows), interval)
-        if np.isfinite(real.get(key, np.nan)):
-            metrics[name]["reference"] = {"value": real[key], "n": len(references), "ci95": None}
-    return metrics, reasons
+def _beside(pooled: Pooled, name: str, rows, real, references) -> dict:
+    """What stands beside a pooled figure: chance, floor, the real clips."""
+    if name == "emotion_accuracy":
+        return {"chance": 1 / len(EMOTIONS), "confusion": sum(rows).tolist(),
+                "labels": list(EMOTIONS)}  # fmt: skip
+    if pooled.distance:
+        floor = real_floor(real, pooled.distance, _FLOOR_DRAWS)
+        more = {"n_real": len(real), "floor": floor and floor | {"of": "halves of the real clips"}}
+        if pooled.ordered:
+            more["shuffled"] = pooled.distance(shuffled_in_time(rows), real)
+        return more
+    if pooled.real:  # a ratio to the real clips
+        return {"reference": {"value": 1.0, "n": len(real), "ci95": None}}
+    if name.startswith("theval") and references:
+        theirs = pooled.values([theval_row(one) for one in references], [])[name]
+        if np.isfinite(theirs):
+            return {"reference": {"value": theirs, "n": len(references), "ci95": None}}
+    return {}

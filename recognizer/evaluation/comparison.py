@@ -52,6 +52,7 @@ class EvaluatedClip:
         reference: the reference's measures, if there is one.
         metrics: name → value and the number of frames (or pairs of pictures) behind it.
         reasons: name → why there is no value.
+        beside: name → what its reference gets where a perfect clip would not get the best value.
         worst: the worst moments: ``{"frame", "time", "what", "value"}``.
     """
 
@@ -62,6 +63,7 @@ class EvaluatedClip:
     reference: ClipMeasures | None = None
     metrics: dict[str, tuple[float, int]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, float] = field(default_factory=dict)
     worst: list[dict] = field(default_factory=list)
 
     def put(self, name: str, value: float, n: int, reason: str) -> None:
@@ -171,18 +173,25 @@ def _against_reference(clip: EvaluatedClip) -> None:
 
 def _against_person(clip: EvaluatedClip, portrait: np.ndarray | None) -> None:
     name = "identity_similarity"
+    real = np.zeros((0, 128)) if clip.reference is None else clip.reference.descriptors
     if portrait is None and clip.request.portrait is not None:
         clip.reasons.setdefault(name, "its portrait could not be read")
-    elif portrait is None and clip.reference is not None and len(clip.reference.descriptors):
-        portrait = clip.reference.descriptors[0]
+    elif portrait is None and len(real):
+        portrait, real = real[0], real[1:]
     if name in clip.reasons:
         return
     if portrait is None or len(portrait) == 0:
         clip.reasons[name] = _NOBODY
         return
-    values = [identity_similarity(row, portrait) for row in clip.measures.descriptors]
-    mean = float(np.mean(values)) if values else np.nan
-    clip.put(name, mean, len(values), "no frame shows a face")
+
+    shown, theirs = (
+        [identity_similarity(row, portrait) for row in rows]
+        for rows in (clip.measures.descriptors, real)
+    )
+    mean = float(np.mean(shown)) if shown else np.nan
+    clip.put(name, mean, len(shown), "no frame shows a face")
+    if theirs:
+        clip.beside[name] = float(np.mean(theirs))
 
 
 def worst_moments(clip: EvaluatedClip) -> list[dict]:

@@ -34,8 +34,9 @@ class Job:
     """What to do with which files.
 
     Attributes:
-        kind: ``"film"`` (a film and its sound), ``"portrait"``, or ``"pictures"`` (two films).
-        files: the first is the one that a failure is told of.
+        kind: ``"film"``, ``"portrait"``, or ``"pictures"``.
+        files: of a film itself, its sound, its person at rest and SyncNet's weights; a portrait;
+            or two films. The first is the one that a failure is told of.
         frames: that two films have in common.
     """
 
@@ -112,6 +113,12 @@ def _from_json(job: Job, path: Path):
 def _digest(path: Path | None) -> str:
     if path is None:
         return ""
+    about = path.stat()
+    return _content(path, about.st_mtime_ns, about.st_size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _content(path: Path, changed: int, size: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

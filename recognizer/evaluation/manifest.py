@@ -11,8 +11,8 @@ from pathlib import Path
 
 from recognizer.facs import EMOTIONS
 
-COLUMNS = ("clip", "reference", "audio", "portrait", "emotion", "intensity", "timeline")
-_PATHS = ("clip", "reference", "audio", "portrait", "timeline")
+COLUMNS = ("clip", "reference", "audio", "portrait", "emotion", "intensity", "timeline", "rest")
+_PATHS = ("clip", "reference", "audio", "portrait", "timeline", "rest")
 _MAX_BYTES = 50_000_000
 
 
@@ -27,6 +27,7 @@ class Row:
     emotion: str | None = None
     intensity: float | None = None
     timeline: Path | None = None
+    rest: Path | None = None
 
 
 def read_manifest(path: str | os.PathLike) -> list[Row]:

@@ -32,6 +32,9 @@ class ClipMeasures:
         jerk: float32 ``[T]``: of the landmarks, in face heights/s³.
         history: ``[N, 64]`` of :func:`recognizer.metrics.motion_history.motion_history`.
         descriptors: ``[K, 128]`` of the person at a few moments; empty where there are none.
+        coefficients: ``[T, D]`` that another tool read from it; empty where none are given.
+        rest: whether affect was read relative to the person at rest: ``"known"``, ``"guessed"``
+            from a long film, or ``"unknown"``.
         scalars: name → figure, all finite.
         reasons: name → why there is no figure.
     """
@@ -49,6 +52,8 @@ class ClipMeasures:
     jerk: np.ndarray
     history: np.ndarray
     descriptors: np.ndarray = field(default_factory=lambda: np.zeros((0, 128)))
+    coefficients: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    rest: str = "unknown"
     scalars: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -74,7 +79,8 @@ class ClipMeasures:
     def save(self, path: Path) -> None:
         """Write all of it as ``.npz``; the file is whole or not there."""
         meta = {
-            "fps": self.fps, "size": self.size, "scalars": self.scalars, "reasons": self.reasons,
+            "fps": self.fps, "size": self.size, "rest": self.rest, "scalars": self.scalars,
+            "reasons": self.reasons,
         }  # fmt: skip
         content = io.BytesIO()
         text = np.frombuffer(json.dumps(meta).encode(), np.uint8)

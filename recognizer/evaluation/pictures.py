@@ -39,28 +39,43 @@ def add_frame_measures(measures: ClipMeasures, path: Path, points: np.ndarray) -
     """
     factor = min(1.0, _SIDE / max(measures.size))
     points = points * np.float32(factor)
-    whole, quiet, mask, size = Flicker(), None, None, None
+    whole, quiet = Flicker(), None
     wanted = set(_spread(np.flatnonzero(measures.success), _DESCRIBED).tolist())
     describe = _descriptor()
     described = []
-    for i, frame in enumerate(iter_frames(path, max_side=_SIDE)):
-        if size is None:
-            size = (frame.shape[1], frame.shape[0])
-            mask = background_mask(points, size)
-            quiet = None if mask is None else Flicker(mask)
-        whole.update(frame)
-        if quiet:
-            quiet.update(frame)
-        if i in wanted and not isinstance(describe, str):
-            described.append(describe(frame, points[i]))
+
+    def small_frames():
+        """Frames for the flow; on their way all else is measured, so that each is read once."""
+        nonlocal quiet
+        for i, frame in enumerate(iter_frames(path, max_side=_SIDE)):
+            if i == 0:
+                mask = background_mask(points, (frame.shape[1], frame.shape[0]))
+                quiet = None if mask is None else Flicker(mask)
+            whole.update(frame)
+            if quiet:
+                quiet.update(frame)
+            if i in wanted and not isinstance(describe, str):
+                described.append(describe(frame, points[i]))
+            yield shrunk_to(frame, _FLOW_SIDE)
+
+    measures.put("warping_error", warping_error(small_frames()), "fewer than two frames")
     if described:
         measures.descriptors = np.array(described)
     if isinstance(describe, str):
         measures.reasons["identity_similarity"] = describe
     _put_flicker(measures, "flicker", whole, "")
     _put_flicker(measures, "flicker_background", quiet, "no background is free of the head")
-    error = warping_error(iter_frames(path, max_side=_FLOW_SIDE))
-    measures.put("warping_error", error, "fewer than two frames")
+
+
+def shrunk_to(frame: np.ndarray, side: int) -> np.ndarray:
+    """A picture whose longer side is at most ``side`` pixels."""
+    import cv2
+
+    factor = side / max(frame.shape[:2])
+    if factor >= 1:
+        return frame
+    size = tuple(max(16, round(extent * factor)) for extent in (frame.shape[1], frame.shape[0]))
+    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
 
 def _put_flicker(measures: ClipMeasures, name: str, flicker: Flicker | None, lacking: str) -> None:

@@ -11,6 +11,7 @@ from recognizer.affect import AffectTrack
 from recognizer.evaluation.catalogue import FPS, METRICS
 from recognizer.evaluation.measures import ClipMeasures
 from recognizer.evaluation.pictures import add_frame_measures
+from recognizer.evaluation.synchrony import add_syncnet, at_rate
 from recognizer.face_model import FACE_BOTTOM, FACE_TOP, LOWER_MIDDLE, UPPER_MIDDLE
 from recognizer.media import is_image, iter_frames, probe, read_audio
 from recognizer.metrics.agreement import lagged_correlation
@@ -30,6 +31,7 @@ from recognizer.metrics.theval import (
 )
 from recognizer.pitch import FRAME_RATE
 from recognizer.prosody import Prosody
+from recognizer.recognizer import REST_SECONDS, Recognizer, Rest
 from recognizer.tracker import FaceTracker, NoFaceError, largest
 
 RATE = 16000
@@ -37,6 +39,9 @@ RATE = 16000
 _SIDE, _FACES = 960, 4
 #: Sound that never gets louder is none.
 _SILENCE = 1e-3
+#: Lips that open and close by less than this share of a face's height are still: a fiftieth of a
+#: pixel in a face of 200, far above rounding and far below any tracker's noise.
+STILL = 1e-4
 #: Lips may lie this far from their sound: 0.4 s.
 MAX_LAG = 10
 _KEYPOINTS = sorted({i for group in KEYPOINT_GROUPS.values() for i in group})
@@ -46,12 +51,18 @@ _TOO_SHORT = "the clip is too short, or hardly shows a face"
 _STILL = "lips or sound do not move"
 
 
-def read_clip(path: Path, audio: Path | None = None) -> ClipMeasures:
+def read_clip(
+    path: Path, audio: Path | None = None, rest: Path | None = None, syncnet: Path | None = None
+) -> ClipMeasures:
     """Track, read and hear a film, and measure what one film has by itself.
 
     Args:
         path: the film.
         audio: its sound; that of the film by default.
+        rest: picture or film of the person who expresses nothing: what the face shows is then read
+            relative to it. One that cannot be read leaves the person unknown, and is told in
+            ``reasons["rest"]``.
+        syncnet: weights for :class:`recognizer.metrics.syncnet.SyncNet`.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -75,7 +86,8 @@ def read_clip(path: Path, audio: Path | None = None) -> ClipMeasures:
     if not tracks:
         raise NoFaceError(f"no face was found in {path.name}")
     face = largest(tracks)
-    affect = _recognizer().read_face(face)
+    person, reason = _person(rest)
+    affect = _recognizer().read_face(face, person)
     waveform, prosody, silent = None, None, "it has no sound"
     if audio is not None or about.has_audio:
         waveform = read_audio(audio or path, RATE)
@@ -84,14 +96,34 @@ def read_clip(path: Path, audio: Path | None = None) -> ClipMeasures:
         else:
             waveform, silent = None, "its sound is silent"
     measures = measure_face(face.points, affect, size[0], waveform, prosody, silent)
+    if reason:
+        measures.reasons["rest"] = reason
+    elif person is not None:
+        measures.rest = "known"
+    elif len(measures) >= REST_SECONDS * measures.fps:
+        measures.rest = "guessed"
     add_frame_measures(measures, path, face.points)
+    add_syncnet(measures, path, waveform, silent, syncnet)
     return measures
 
 
-@functools.cache
-def _recognizer():
-    from recognizer.recognizer import Recognizer
+def _person(path: Path | None) -> tuple[Rest | None, str]:
+    """How a person looks at rest, and why it is not known though it was asked for."""
+    if path is None:
+        return None, ""
+    try:
+        return _rest(path, path.stat().st_mtime_ns), ""
+    except (ValueError, OSError) as error:
+        return None, " ".join(str(error).split())
 
+
+@functools.lru_cache(maxsize=64)
+def _rest(path: Path, changed: int) -> Rest:
+    return _recognizer().learn_rest(path)
+
+
+@functools.cache
+def _recognizer() -> Recognizer:
     return Recognizer.from_pretrained()
 
 
@@ -126,8 +158,7 @@ def measure_face(
         emotion=affect.emotion,
         success=affect.success,
         boxes=np.concatenate([points.min(1), points.max(1)], axis=1).astype(np.float32),
-        # Beyond the fifth digit lies rounding, which would make still lips seem to move.
-        opening=np.round(gap / height, 5).astype(np.float32),
+        opening=_opening(gap / height),
         volume=np.zeros(0, np.float32),
         jerk=_jerk(points / np.nanmedian(height), fps),
         history=_history(points, fps),
@@ -154,9 +185,15 @@ def measure_face(
         measures.put("lip_volume_distance", away, "too little speech is heard")
         for name, value in lip_audio(measures).items():
             measures.put(f"lip_audio_{name}", value, _STILL if name != "z" else _TOO_SHORT)
-    for name in ("lse_c", "lse_d"):
-        measures.reasons[name] = "SyncNet's weights are not shipped: see recognizer.metrics.syncnet"
     return measures
+
+
+def _opening(opening: np.ndarray) -> np.ndarray:
+    """Lip opening ``[T]``, all the same where lips are still: it has no correlation then."""
+    seen = opening[np.isfinite(opening)]
+    if len(seen) and np.ptp(seen) < STILL:
+        opening = np.where(np.isfinite(opening), np.median(seen), np.nan)
+    return opening.astype(np.float32)
 
 
 def lip_audio(measures: ClipMeasures) -> dict[str, float]:
@@ -188,18 +225,6 @@ def speech_frames(prosody: Prosody, frames: int, fps: float) -> np.ndarray:
     at = np.round((np.arange(frames) + 0.5) / fps * FRAME_RATE).astype(int)
     inside = at < len(prosody.speech)
     return inside & prosody.speech[np.minimum(at, len(prosody.speech) - 1)]
-
-
-def at_rate(rows: np.ndarray, fps: float, wanted: float) -> np.ndarray:
-    """``[T, ...]`` at another rate, linear between frames."""
-    if abs(fps - wanted) < 0.01:
-        return rows
-    at = np.arange(max(1, round(len(rows) / fps * wanted))) * (fps / wanted)
-    at = np.minimum(at, len(rows) - 1)
-    left = np.floor(at).astype(int)
-    right = np.minimum(left + 1, len(rows) - 1)
-    share = (at - left).reshape(-1, *([1] * (rows.ndim - 1)))
-    return np.where(share == 0, rows[left], (1 - share) * rows[left] + share * rows[right])
 
 
 def _framed(points: np.ndarray, height: np.ndarray) -> np.ndarray:

@@ -92,6 +92,7 @@ class ClipRequest:
         audio: what the clip should say; its own sound by default.
         portrait: picture of the person it should show; the reference's first face by default.
         asked: what it should show.
+        rest: picture or film of the person who expresses nothing; the portrait by default.
     """
 
     clip: Path
@@ -99,6 +100,12 @@ class ClipRequest:
     audio: Path | None = None
     portrait: Path | None = None
     asked: Asked | None = None
+    rest: Path | None = None
+
+    @property
+    def person(self) -> Path | None:
+        """Where it can be seen how the person looks at rest."""
+        return self.rest or self.portrait
 
 
 def films(paths: Sequence[Path], what: str = "clip") -> list[Path]:

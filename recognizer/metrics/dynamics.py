@@ -36,8 +36,13 @@ def _columns(clip: np.ndarray) -> np.ndarray:
     return clip.reshape(len(clip), -1)
 
 
-def _moments(clip: np.ndarray) -> tuple[float, float]:
-    """Variances, averaged over columns: of frame-to-frame change, and of the values."""
+def motion_moments(clip: np.ndarray) -> tuple[float, float]:
+    """Variances of a clip ``[T, D]``, averaged over columns: of frame-to-frame change, and of the
+    values. NaN where it is too short.
+
+    Raises:
+        ValueError: the clip is empty.
+    """
     clip = _columns(clip)
     return _variance(np.diff(clip, axis=0)), _variance(clip)
 
@@ -73,12 +78,15 @@ def liveliness(made: Sequence[np.ndarray], real: Sequence[np.ndarray]) -> dict[s
     """
     if len({_columns(clip).shape[1] for clip in (*made, *real)}) > 1:
         raise ValueError("all clips must have the same columns")
-    rows = [np.array([_moments(clip) for clip in clips]).reshape(-1, 2) for clips in (made, real)]
-    return _ratios(*rows)
+    return moment_ratios(
+        *(np.array([motion_moments(clip) for clip in clips]).reshape(-1, 2)
+          for clips in (made, real))
+    )  # fmt: skip
 
 
-def _ratios(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """From rows of :func:`_moments`; a clip that is too short has NaN and counts for nothing."""
+def moment_ratios(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """:func:`liveliness` from rows ``[N, 2]`` and ``[M, 2]`` of :func:`motion_moments`; a clip that
+    is too short has NaN and counts for nothing."""
     made, real = (rows[np.isfinite(rows).all(axis=1)] for rows in (made, real))
     if len(made) == 0 or len(real) == 0:
         return {"vc_r": float("nan"), "std_r": float("nan")}
@@ -119,7 +127,7 @@ class Liveliness(Metric):
         """
         import torch
 
-        rows = torch.tensor([_moments(clip)], dtype=torch.float64)
+        rows = torch.tensor([motion_moments(clip)], dtype=torch.float64)
         (self.real if real else self.made).append(rows)
 
     def compute(self) -> dict[str, Summary]:
@@ -128,12 +136,12 @@ class Liveliness(Metric):
         known = int(np.isfinite(made).all(axis=1).sum())
         random = np.random.default_rng(0)
         drawn = [
-            _ratios(made[random.integers(len(made), size=len(made))],
+            moment_ratios(made[random.integers(len(made), size=len(made))],
                     real[random.integers(len(real), size=len(real))])
             for _ in range(self.draws if min(len(made), len(real)) > 1 else 0)
         ]  # fmt: skip
         report = {}
-        for name, value in _ratios(made, real).items():
+        for name, value in moment_ratios(made, real).items():
             sample = [row[name] for row in drawn if np.isfinite(row[name])]
             low_high = tuple(np.quantile(sample, (0.025, 0.975)).tolist()) if sample else None
             defined = np.isfinite(value)

@@ -2,7 +2,10 @@
 
 Chung and Zisserman, *Out of Time: Automated Lip Sync in the Wild*, ACCV-W 2016. Weights:
 ``syncnet_v2.model``, linked from github.com/joonson/syncnet_python; nothing of them is shipped and
-nothing is downloaded. The network and what goes into it follow that repository:
+nothing is downloaded. That file is a pickle, which could run anything: it is converted once, by
+torch's restricted reader (:data:`CONVERSION`), and safetensors alone are read here.
+
+The network and what goes into it follow that repository:
 :func:`recognizer.metrics.sync.syncnet_scores` turns the embeddings into LSE-D and LSE-C. Papers
 find the face with S3FD; boxes from another detector crop a little otherwise, so name it beside the
 score.
@@ -19,6 +22,12 @@ import numpy as np
 from scipy.fft import dct
 from scipy.ndimage import median_filter
 
+#: How the published file becomes one that is read here.
+CONVERSION = (
+    'python -c "import torch, safetensors.torch as s; '
+    "w = torch.load('syncnet_v2.model', map_location='cpu', weights_only=True); "
+    "s.save_file({k: v.contiguous() for k, v in w.items()}, 'syncnet_v2.safetensors')\""
+)
 #: Frames a second, samples a second, and side of the face's picture that the network takes.
 FPS, RATE, SIDE = 25, 16000, 224
 _CONTEXT, _STEPS_A_FRAME = 5, 4
@@ -158,8 +167,7 @@ class SyncNet:
     """The published network.
 
     Args:
-        path: ``.safetensors``, or a state dict that torch saved (``syncnet_v2.model``); of the
-            latter tensors alone are read, nothing in it is run.
+        path: the published weights as ``.safetensors`` (:data:`CONVERSION`).
         device: of torch.
 
     Raises:
@@ -174,7 +182,8 @@ class SyncNet:
         try:
             network.load_state_dict(_tensors(Path(path)))
         except RuntimeError as error:
-            raise ValueError(f"{name} does not hold SyncNet's weights: {error}") from error
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"{name} does not hold SyncNet's weights: {reason}") from error
         self._network = network.eval().requires_grad_(False).to(device)
 
     def __call__(self, faces: np.ndarray, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -222,22 +231,15 @@ class SyncNet:
 
 
 def _tensors(path: Path) -> dict:
-    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path.name} is not a safetensors file: {error}") from error
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged files raise from zipfile, the unpickler and torch
-        raise ValueError(f"{path.name} is no state dict of tensors saved by torch") from error
-    if not isinstance(state, dict):
-        raise ValueError(f"{path.name} holds {type(state).__name__}, not a state dict")
-    return state
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path.name} is not a safetensors file; the published weights become one by: "
+            f"{CONVERSION}"
+        ) from error

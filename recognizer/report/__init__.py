@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from recognizer.evaluation.measures import write_whole
+from recognizer.evaluation.results import Evaluation, SystemsEvaluation
 from recognizer.report.page import render
+from recognizer.report.side_by_side import render_systems
 
-if TYPE_CHECKING:
-    from recognizer.evaluate import Evaluation
-
-__all__ = ["render", "write_report"]
+__all__ = ["render", "render_systems", "write_report"]
 
 
 def write_report(
-    evaluation: Evaluation, path: str | os.PathLike, title: str = "Facewright evaluation"
+    evaluation: Evaluation | SystemsEvaluation,
+    path: str | os.PathLike,
+    title: str = "Facewright evaluation",
 ) -> None:
     """Write the report; the file is whole or not there.
 
@@ -31,4 +31,6 @@ def write_report(
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"a report is saved as .html, not {path.name!r}")
-    write_whole(path, render(evaluation, title).encode("utf-8"))
+    several = isinstance(evaluation, SystemsEvaluation)
+    page = render_systems(evaluation, title) if several else render(evaluation, title)
+    write_whole(path, page.encode("utf-8"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _INK, _FAINT, _SHOWN, _ASKED = "#2b2f36", "#dfe2e7", "#3f7fb5", "#c9334a"
+_SOFT = "#6b7380"
+#: One colour a system.
+_SYSTEMS = ("#3f7fb5", "#d98a1f", "#3f8f5b", "#7a559f", "#c9334a", "#5b6470")
 #: Action units drawn at most, and the intensity from which one is seen to move.
 _UNITS, _VISIBLE = 8, 0.5
 
@@ -49,6 +54,50 @@ def circumplex_figure(clip: EvaluatedClip) -> Figure:
         axes.plot(*place[-1:].T, "X", color=_ASKED, markersize=8, zorder=5, label=label)
         axes.legend(loc="lower center", ncols=3, frameon=False, fontsize=8, labelcolor=_INK,
                     handletextpad=0.2, columnspacing=0.8)  # fmt: skip
+    return figure
+
+
+def radar_figure(systems: Mapping[str, Mapping[str, float]]) -> Figure | None:
+    """Normalised figures on spokes, a line a system; the dashed ring is 1.
+
+    Args:
+        systems: name (empty for a single one) → axis → 0..1; axes that all have are drawn.
+
+    Returns:
+        None for fewer than three axes.
+    """
+    axes_ = [name for name in next(iter(systems.values()))
+             if all(name in one for one in systems.values())]  # fmt: skip
+    if len(axes_) < 3:
+        return None
+    figure = _figure(6.2, 4.6)
+    axes = figure.add_subplot(projection="polar")
+    angles = np.linspace(0, 2 * np.pi, len(axes_), endpoint=False)
+    around = np.append(angles, angles[0])
+    circle = np.linspace(0, 2 * np.pi, 200)
+    axes.plot(circle, np.ones(200), "--", color=_INK, linewidth=1.1)
+    for colour, (name, figures) in zip(cycle(_SYSTEMS), systems.items()):
+        values = [figures[axis] for axis in axes_]
+        axes.plot(around, [*values, values[0]], color=colour, linewidth=1.9, label=name, zorder=3)
+        axes.plot(angles, values, "o", color=colour, markersize=4, zorder=3)
+        if len(systems) == 1:
+            axes.fill(around, [*values, values[0]], color=colour, alpha=0.15)
+    axes.set_theta_zero_location("N")
+    axes.set_theta_direction(-1)
+    axes.set_ylim(0, 1.04)
+    axes.set_yticks([0.25, 0.5, 0.75], ["", "0.5", ""], color=_SOFT, fontsize=7.5)
+    axes.set_xticks(angles, axes_, color=_INK, fontsize=9)
+    for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
+        side = np.sin(angle)
+        label.set_horizontalalignment(
+            "left" if side > 0.1 else "right" if side < -0.1 else "center"
+        )
+    axes.tick_params(pad=3)
+    axes.grid(color=_FAINT)
+    axes.spines["polar"].set_visible(False)
+    if any(systems):
+        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9,
+                      labelcolor=_INK)  # fmt: skip
     return figure
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from recognizer.evaluation.catalogue import METRICS
 from recognizer.evaluation.comparison import EvaluatedClip
+from recognizer.evaluation.radar import normalised
 from recognizer.facs import EMOTIONS
-from recognizer.report.figures import circumplex_figure, curves_figure, png_data
+from recognizer.report.bars import bar, beside, number, scale
+from recognizer.report.figures import circumplex_figure, curves_figure, png_data, radar_figure
 from recognizer.report.sheets import sheet
 from recognizer.report.style import CSS
 
@@ -32,14 +32,20 @@ def render(evaluation: Evaluation, title: str) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>",
         _summary(evaluation),
-        _failed(evaluation.failed),
+        failures(evaluation.failed),
+        radar({"": normalised(evaluation.metrics)}),
         _metrics(evaluation.metrics),
         _confusion(evaluation.metrics.get("emotion_accuracy", {}).get("confusion")),
         _table_of_clips(clips),
         *(_clip(i, clip) for i, clip in enumerate(clips[:_SHEETS])),
         _left_out(len(clips)),
-        _unavailable(evaluation.unavailable),
+        unavailable(evaluation.unavailable),
     ]
+    return document(title, parts)
+
+
+def document(title: str, parts: Iterable[str]) -> str:
+    """Sections as a page."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -47,17 +53,6 @@ def render(evaluation: Evaluation, title: str) -> str:
         + "\n".join(part for part in parts if part)
         + "</main></body></html>\n"
     )
-
-
-def number(value: float | None) -> str:
-    """Three digits that matter, without powers of ten where they are not needed."""
-    if value is None or not np.isfinite(value):
-        return "–"
-    size = abs(value)
-    if size and (size < 0.001 or size >= 1e5):
-        return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e")
-    text = f"{value:.0f}" if size >= 100 else f"{value:.3g}"
-    return text.replace("-", "−")
 
 
 def _summary(evaluation: Evaluation) -> str:
@@ -72,18 +67,47 @@ def _summary(evaluation: Evaluation) -> str:
         (paired, "clips with a reference"),
         (asked, "clips with something asked"),
         (len(evaluation.failed), "files failed"),
+        (sum(clip.measures.rest == "known" for clip in clips), "persons known at rest"),
     ]
-    tiles = "".join(f"<div><b>{value}</b>{escape(what)}</div>" for value, what in facts)
-    return f'<div class="tiles">{tiles}</div>'
+    return tiles(facts)
 
 
-def _failed(failed: list[dict[str, str]]) -> str:
+def tiles(facts: Iterable[tuple]) -> str:
+    """Numbers and what they count, in a row."""
+    inside = "".join(f"<div><b>{value}</b>{escape(what)}</div>" for value, what in facts)
+    return f'<div class="tiles">{inside}</div>'
+
+
+def failures(failed: list[dict[str, str]]) -> str:
+    """Files that could not be measured, and why."""
     if not failed:
         return ""
     rows = "".join(
         f"<li><b>{escape(one['file'])}</b>: {escape(one['reason'])}</li>" for one in failed
     )
     return f'<section class="failed"><h2>Failed files</h2><ul>{rows}</ul></section>'
+
+
+def radar(systems: Mapping[str, Mapping[str, float]]) -> str:
+    """Normalised figures of each system as a section; none where fewer than three axes are known.
+
+    Args:
+        systems: name → axis → 0..1 (:func:`recognizer.evaluation.radar.normalised`).
+    """
+    figure = radar_figure(systems)
+    if figure is None:
+        return ""
+    return (
+        "<section><h2>At a glance</h2>"
+        f'<img class="radar" alt="radar of normalised figures" src="{png_data(figure)}">'
+        '<p class="note">Each axis runs from 0 (chance, or no better than another sound or person) '
+        "to 1, the dashed ring: what the real clips get, or perfection where they were asked "
+        "nothing. Expressions and motion over time: floor ÷ distance. Liveliness: Std-R or its "
+        "inverse, mean of mouth, eyes, brows and head. Steadiness and calm pictures: real ÷ own "
+        "jitter and flicker; a frozen face has these for nothing, liveliness tells. Lips with "
+        "sound: between other clips’ sound and the real clips. Identity: from 0.4 (still the same "
+        "person) to the real clips’. Axes whose figures are lacking are left out.</p></section>"
+    )
 
 
 def _metrics(metrics: dict[str, dict]) -> str:
@@ -95,8 +119,9 @@ def _metrics(metrics: dict[str, dict]) -> str:
     return (
         "<section><h2>Figures over all clips</h2>"
         '<p class="note">Square brackets: 95 % interval over clips. n: clips with a value. '
-        'Bar: the value, with its interval as a line; <i class="floor"></i> floor, what perfect '
-        'clips or mere chance would get; <i class="real"></i> the real clips. '
+        "Bar: the value on its measure's own range, or beside floor and real clips where it has "
+        'none, with its interval as a line; <i class="floor"></i> floor, what perfect clips or '
+        'mere chance would get; <i class="real"></i> the real clips. '
         f"{legend}.</p>"
         '<table class="metrics"><thead><tr><th>measure</th><th>value</th>'
         f"<th>floor, real clips</th></tr></thead><tbody>{''.join(rows)}</tbody></table></section>"
@@ -115,53 +140,9 @@ def _metric(name: str, row: dict) -> str:
         f"<tr><td>{escape(about.title)}{arrow}"
         f"<small><code>{name}</code> {escape(row['backend'])}</small></td>"
         f'<td><b class="value">{number(row["value"])}</b> {interval}'
-        f"<small>n = {row['n']}{undefined}</small>{_bar(row)}</td>"
-        f"<td>{_beside(row)}</td></tr>"
+        f"<small>n = {row['n']}{undefined}</small>{bar(row, scale(name, [row]))}</td>"
+        f"<td>{beside(row)}</td></tr>"
     )
-
-
-def _beside(row: dict) -> str:
-    lines = []
-    if floor := row.get("floor"):
-        lines.append(
-            f"floor {number(floor['mean'])} [{number(floor['low'])}, {number(floor['high'])}]"
-            f"<small>{escape(floor['of'])}</small>"
-        )
-    if row.get("chance") is not None:
-        lines.append(f"chance {number(row['chance'])}")
-    if real := row.get("reference"):
-        interval = f" [{', '.join(map(number, real['ci95']))}]" if real.get("ci95") else ""
-        lines.append(f"real {number(real['value'])}{interval}<small>n = {real['n']}</small>")
-    if row.get("shuffled") is not None:
-        lines.append(f"<small>frames shuffled: {number(row['shuffled'])}</small>")
-    return "<br>".join(lines)
-
-
-def _bar(row: dict) -> str:
-    """The value from zero, its interval, floor and real clips on one scale."""
-    floor = (row.get("floor") or {}).get("mean", row.get("chance"))
-    real = (row.get("reference") or {}).get("value")
-    marks = [row["value"], *(row["ci95"] or ()), *(x for x in (floor, real) if x is not None)]
-    low, high = min(0.0, *marks), max(0.0, *marks)
-    if high == low:
-        return ""
-
-    def at(value: float) -> float:
-        return 100 * (value - low) / (high - low)
-
-    def span(kind: str, start: float, end: float) -> str:
-        left, right = sorted((at(start), at(end)))
-        return f'<i class="{kind}" style="left:{left:.1f}%;width:{right - left:.1f}%"></i>'
-
-    inside = span("fill", 0.0, row["value"])
-    if row["ci95"]:
-        inside += span("range", *row["ci95"])
-    inside += "".join(
-        f'<i class="{kind}" style="left:{at(value):.1f}%"></i>'
-        for kind, value in (("floor", floor), ("real", real))
-        if value is not None
-    )
-    return f'<div class="bar">{inside}</div>'
 
 
 def _confusion(table: list[list[int]] | None) -> str:
@@ -226,16 +207,21 @@ def _cell(clip: EvaluatedClip, name: str) -> str:
     return f'<td title="{escape(clip.reasons.get(name, ""))}">–</td>'
 
 
-def _clip(i: int, clip: EvaluatedClip) -> str:
+def shown(clip: EvaluatedClip) -> str:
+    """What was asked of a clip and what it shows, in words."""
     measures = clip.measures
     emotion = measures.emotion[measures.success].mean(axis=0)
     valence, arousal = measures.valence_arousal[measures.success].mean(axis=0)
     strongest = int(emotion.argmax())
     asked = f"asked: <b>{escape(clip.request.asked.name)}</b>; " if clip.request.asked else ""
-    shown = (
-        f"shown: <b>{EMOTIONS[strongest]}</b> ({number(emotion[strongest])}), valence "
+    return (
+        f"{asked}shown: <b>{EMOTIONS[strongest]}</b> ({number(emotion[strongest])}), valence "
         f"{number(valence)}, arousal {number(arousal)}"
     )
+
+
+def _clip(i: int, clip: EvaluatedClip) -> str:
+    measures = clip.measures
     worst = "; ".join(_moment(i, one) for one in clip.worst)
     pictures = ""
     if i < _CURVES and len(measures) > 1:
@@ -247,7 +233,8 @@ def _clip(i: int, clip: EvaluatedClip) -> str:
         pictures = f'<div class="pictures">{images}</div>'
     return (
         f'<section class="clip" id="clip{i}"><h3>{escape(clip.name)}</h3>'
-        f"<p>{asked}{shown}; {len(measures)} frames at {measures.fps:g} a second</p>"
+        f"<p>{shown(clip)}; {len(measures)} frames at {measures.fps:g} a second; person at rest "
+        f"{measures.rest}</p>"
         f'<p class="note">worst moments: {worst or "none"}</p>'
         f"{sheet(clip, f'clip{i}')}{pictures}</section>"
     )
@@ -268,7 +255,8 @@ def _left_out(clips: int) -> str:
     return f'<p class="note">{"; ".join(notes)}.</p>' if notes else ""
 
 
-def _unavailable(reasons: dict[str, str]) -> str:
+def unavailable(reasons: Mapping[str, str]) -> str:
+    """What could not be measured, and why."""
     if not reasons:
         return ""
     rows = "".join(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
 from recognizer.evaluation.comparison import EvaluatedClip
+from recognizer.evaluation.measures import ClipMeasures
 from recognizer.evaluation.pictures import frames_at
 
 #: Frames spread over a clip, longer side at which they are read, and that of a picture.
@@ -17,30 +20,39 @@ _SPREAD, _SIDE, _PIXELS = 8, 640, 144
 _AROUND = 1.7
 
 
-def sheet(clip: EvaluatedClip, anchor: str) -> str:
-    """Frames as HTML, each cut out around the face; ``anchor`` begins their ids."""
-    measures = clip.measures
-    marks: dict[int, str] = {}
-    for one in clip.worst:
-        marks[one["frame"]] = ", ".join(filter(None, (marks.get(one["frame"]), one["what"])))
+def strip(path: Path, measures: ClipMeasures, anchor: str, marks: Mapping[int, str]) -> str:
+    """Frames spread over a film and those with marks, each cut out around the face, as HTML.
+
+    Args:
+        path: the film.
+        measures: of it.
+        anchor: begins the ids of frames.
+        marks: frame → what is wrong there.
+    """
     spread = np.linspace(0, len(measures) - 1, min(_SPREAD, len(measures))).round().astype(int)
     chosen = sorted({*spread.tolist(), *marks})
     figures = []
-    frames = frames_at(clip.request.clip, chosen, _SIDE)
-    for i, frame in zip(chosen, frames, strict=False):
+    for i, frame in zip(chosen, frames_at(path, chosen, _SIDE), strict=False):
         bad = ' class="bad"' if i in marks else ""
         text = f"{i / measures.fps:.2f} s{f'<br>{escape(marks[i])}' if i in marks else ''}"
         figures.append(
             f'<figure{bad} id="{anchor}frame{i}"><img alt="frame {i}" '
-            f'src="{jpeg_data(_face(frame, clip, i))}"><figcaption>{text}</figcaption></figure>'
+            f'src="{jpeg_data(_face(frame, measures, i))}"><figcaption>{text}</figcaption></figure>'
         )
     return f'<div class="sheet">{"".join(figures)}</div>'
 
 
-def _face(frame: np.ndarray, clip: EvaluatedClip, i: int) -> np.ndarray:
+def sheet(clip: EvaluatedClip, anchor: str) -> str:
+    """:func:`strip` of a clip, its worst moments marked."""
+    marks: dict[int, str] = {}
+    for one in clip.worst:
+        marks[one["frame"]] = ", ".join(filter(None, (marks.get(one["frame"]), one["what"])))
+    return strip(clip.request.clip, clip.measures, anchor, marks)
+
+
+def _face(frame: np.ndarray, measures: ClipMeasures, i: int) -> np.ndarray:
     """A square around the face, or around the middle of the picture."""
     height, width = frame.shape[:2]
-    measures = clip.measures
     near = np.flatnonzero(measures.success)
     box = measures.boxes[near[np.abs(near - i).argmin()]] * (width / measures.size[0])
     middle = (box[:2] + box[2:]) / 2

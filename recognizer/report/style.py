@@ -37,9 +37,21 @@ thead th{border-top:0;color:var(--soft);font-size:.8rem}
 .bar i{position:absolute;display:block}
 .bar .fill{top:0;bottom:0;background:var(--blue);opacity:.65;border-radius:2px}
 .bar .range{top:4px;height:2px;background:var(--ink)}
+.bar .zero{top:0;bottom:0;width:1px;background:#9aa3af}
+.bar .dot{top:1px;width:8px;height:8px;margin-left:-4px;border-radius:50%;background:var(--blue)}
+.scale{display:flex;align-items:center;gap:.35rem;font-size:.68rem;color:var(--soft)}
+.scale .bar{flex:1}
 .bar .floor,.bar .real{top:-2px;bottom:-2px;width:3px;margin-left:-1px;border-radius:1px}
 i.floor{background:#8a5a00}i.real{background:var(--green)}
 .note i.floor,.note i.real{display:inline-block;width:3px;height:.8em;vertical-align:-.1em}
+.radar{display:block;width:100%;max-width:34rem;height:auto;margin:0 auto}
+.side td:not(:first-child),.side thead th:not(:first-child){min-width:7.5rem}
+.side td:first-child{min-width:11rem;overflow-wrap:anywhere}
+.side .best{background:#e9f5ed}.best .value::after{content:" ★";color:var(--green)}
+.pairs td{font-size:.85rem}.pairs td:nth-child(3){width:26%}
+.pairs .sure{font-weight:600}
+.strips{width:100%}.strips th{width:8.5rem;font-size:.8rem;overflow-wrap:anywhere}
+.strips td{padding:.2rem 0}.strips .sheet{margin:0;flex-wrap:nowrap;overflow-x:auto}
 .scroll{overflow-x:auto}
 .clips{font-size:.85rem;font-variant-numeric:tabular-nums}
 .clips td{text-align:right}.clips thead th:not(:first-child){text-align:right}

@@ -36,7 +36,10 @@ def test_figures_and_failures(evaluated):
     assert "1 clips, 1 real clips, 1 files failed" in result.stdout
     assert "text.mp4" in result.stderr
     about = json.loads((folder / "r.json").read_text())
-    assert set(about) == {"clips", "aggregate", "unavailable", "failed", "references"}
+    assert set(about) == {
+        "clips", "aggregate", "radar", "rest", "unavailable", "failed", "references",
+    }  # fmt: skip
+    assert about["rest"] == {"known": 1}  # the portrait
     (failed,) = about["failed"]
     assert failed["file"].endswith("text.mp4") and "neither video nor sound" in failed["reason"]
     (clip,) = about["clips"]
@@ -84,6 +87,32 @@ def test_what_was_measured_is_remembered(evaluated, run, tmp_path, monkeypatch):
         for path in (tmp_path / "r.json", folder / "r.json")
     )
     assert again == first
+
+
+def test_systems_side_by_side(evaluated, files, run, tmp_path, monkeypatch):
+    from recognizer.evaluation import jobs
+
+    _, folder = evaluated
+    monkeypatch.setattr(jobs, "_KINDS", {})  # all is remembered
+    systems = [f"ours={files / 'talk.mp4'}", f"theirs={files}/t*k.mp4"]
+    result = run(
+        ["evaluate", "--system", systems[0], "--system", systems[1], "--reference", "@talk.mp4",
+         "--portrait", "@me.png", "-o", "%r.html", "--json", "%r.json", "--cache",
+         str(folder / "cache")]
+    )  # fmt: skip
+    succeeded(result)
+    assert "ours 1 clips, theirs 1 clips, 1 real clips, 0 files failed" in result.stdout
+    about = json.loads((tmp_path / "r.json").read_text())
+    assert list(about["systems"]) == ["ours", "theirs"] and about["best"] == {}
+    (pair,) = about["pairs"]
+    assert (pair["a"], pair["b"], pair["clips"]) == ("ours", "theirs", 1)
+    assert pair["metrics"]["speed"]["difference"] == 0 and pair["metrics"]["speed"]["n"] == 1
+    assert about["real"]["aggregate"]["face_found"]["value"] == 1
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert not re.search(r"<script|<link|<iframe|@import|url\(", page)
+    targets = re.findall(r'href="#([^"]+)"', page)
+    assert all(f'id="{one}"' in page for one in targets)
+    assert page.count("clip0system1frame") >= 5 and page.count("clip0realframe") == 5
 
 
 def test_what_belongs_together(files, tmp_path):
@@ -136,10 +165,21 @@ def test_what_is_asked(files, tmp_path):
         ("evaluate @text.csv --emotion fear", "a manifest stands alone"),
         ("evaluate @text.mp4 -o %r.html", "no clip could be measured"),
         ("evaluate @plain.png", "still picture"),
+        ("evaluate @talk.mp4 --system a=@talk.mp4", "not both"),
+        ("evaluate --system a=@talk.mp4", "two systems or more"),
+        ("evaluate --system @talk.mp4", "write NAME=FOLDER"),
+        ("evaluate --system a=@talk.mp4 --system a=@mute.mp4", "a is given twice"),
+        ("evaluate --system a=%none*.mp4 --system b=@talk.mp4", "nothing is named like"),
+        ("evaluate --system a=@gone --system b=@talk.mp4", "no such clip"),
+        ("evaluate @talk.mp4 --syncnet @text.mp4", "published weights become one by"),
+        ("evaluate @talk.mp4 --syncnet @gone.safetensors", "there is no file"),
+        ("evaluate @talk.mp4 --coefficients :exp", "write NAME or NAME:KEY"),
+        ("evaluate @talk.mp4 --rest @gone.png", "no such rest"),
         ("evaluate @mute.mp4 --json %r.json", "no face was found in mute.mp4"),
     ],
 )
-def test_bad_requests(run, tmp_path, line, words):
+def test_bad_requests(run, files, tmp_path, line, words):
+    line = line.replace("=@", f"={files}/").replace("=%", f"={tmp_path}/")
     refused(run(line), words)
     assert list(Path(tmp_path).iterdir()) == []
 

@@ -15,9 +15,9 @@ from recognizer.evaluation.jobs import Failure, Job, perform, perform_all
 from recognizer.evaluation.made import made_talker
 from recognizer.evaluation.measures import ClipMeasures
 from recognizer.evaluation.pictures import why_not_framed, why_not_paired
-from recognizer.evaluation.reading import at_rate
 from recognizer.evaluation.requests import Asked
 from recognizer.evaluation.selftest import selftest
+from recognizer.evaluation.synchrony import at_rate
 from recognizer.facs import AU_INDEX, EMOTIONS
 
 
@@ -66,7 +66,7 @@ def test_perfect_clips(perfect):
     assert metrics["std_r_mouth"]["value"] == pytest.approx(1)
     assert metrics["jitter"]["value"] == metrics["jitter"]["reference"]["value"]
     pictures = {"flicker", "flicker_background", "warping_error"}
-    pictures |= {"psnr", "ssim", "st_lpips", "lpips"}
+    pictures |= {"psnr", "ssim", "st_lpips", "lpips", "lse_c", "lse_d", "sync_offset"}
     assert set(metrics) | set(reasons) == set(METRICS) - pictures  # nobody drew them
     assert not set(metrics) & set(reasons)
     for name, row in metrics.items():
@@ -260,7 +260,9 @@ def test_json_has_no_nan(talkers):
     clips[0].worst.append({"frame": 0, "time": 0.0, "what": "jerk", "value": float("nan")})
     found = Evaluation(clips, {}, metrics, reasons, [{"file": "x", "reason": "y"}])
     content = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert set(content) == {"clips", "aggregate", "unavailable", "failed", "references"}
+    assert set(content) == {
+        "clips", "aggregate", "radar", "rest", "unavailable", "failed", "references",
+    }  # fmt: skip
     assert "e_fid" in content["unavailable"] and "e_fid" not in content["aggregate"]
     assert content["clips"][0]["shown"]["strongest"] == EMOTIONS[0]
     assert content["clips"][0]["worst"][-1]["value"] is None
