@@ -9,6 +9,7 @@ import typer
 
 from demo import cli_bench, cli_train
 from demo.errors import user_errors
+from demo.marks import Certificate, Key, Mark
 
 app = typer.Typer(
     name="facewright",
@@ -72,6 +73,9 @@ def generate(
         Path | None, typer.Option(help="Also write the motion (.csv or .npz).")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a pipeline of your own.")] = None,
+    mark: Mark = True,
+    certificate: Certificate = None,
+    key: Key = None,
 ) -> None:
     """Make PORTRAIT say what is heard in AUDIO, or a text."""
     from demo.commands.generate import run
@@ -81,6 +85,7 @@ def generate(
         text=text, emotion=emotion, valence=valence, arousal=arousal, au=au, timeline=timeline,
         motion_in=motion_in, style=style, closed_loop=closed_loop, best_of=best_of, size=size,
         fps=fps, steps=steps, seed=seed, square=square, motion_out=motion_out, model=model,
+        mark=mark, certificate=certificate, key=key,
     )  # fmt: skip
 
 
@@ -103,13 +108,17 @@ def animate(
             help="The portrait already looks as the video's first frame does: add only changes.",
         ),
     ] = False,
+    mark: Mark = True,
+    certificate: Certificate = None,
+    key: Key = None,
 ) -> None:
     """Drive PORTRAIT by a motion file or by the face in a video."""
     from demo.commands.animate import run
 
     run(
         portrait, motion, output,
-        size=size, fps=fps, square=square, motion_out=motion_out, relative=relative,
+        size=size, fps=fps, square=square, motion_out=motion_out, relative=relative, mark=mark,
+        certificate=certificate, key=key,
     )  # fmt: skip
 
 
@@ -228,6 +237,18 @@ def export(
 
 @app.command()
 @user_errors
+def inspect(
+    media: Annotated[Path, typer.Argument(help="Clip or picture.")],
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Read the marks that say how a file was made: metadata, signature, watermark."""
+    from demo.commands.inspect import run
+
+    run(media, json)
+
+
+@app.command()
+@user_errors
 def prepare(
     videos: Annotated[list[Path], typer.Argument(help="Videos of one talking face each.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the records.")],
@@ -237,6 +258,23 @@ def prepare(
     from demo.commands.training import prepare_videos
 
     prepare_videos(videos, output, speaker)
+
+
+@app.command()
+@user_errors
+def demo(
+    port: Annotated[int, typer.Option(help="Port to listen at.")] = 7860,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    share: Annotated[
+        bool, typer.Option("--share", help="Also a public address, through gradio's relay.")
+    ] = False,
+) -> None:
+    """Open the web page: create, recognize, evaluate, live."""
+    from demo.commands.demo import run
+
+    run(host, port, share)
 
 
 @app.command()

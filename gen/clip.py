@@ -16,6 +16,7 @@ from gen.renderers.base import Renderer, before_first_frame
 from recognizer.motion import MotionTrack
 
 if TYPE_CHECKING:
+    from gen.credentials import Identity
     from gen.loop.report import LoopReport
 
 #: Called as ``hook(stage, done, total)``; ``total`` is None where it is not known beforehand.
@@ -78,19 +79,24 @@ class TalkingHeadOutput:
                 self._made.append(track)
             yield self._made[i]
 
-    def save(self, path: str | os.PathLike) -> Path:
+    def save(
+        self, path: str | os.PathLike, *, mark: bool = True, identity: Identity | None = None
+    ) -> Path:
         """Write an ``.mp4`` with the sound; it appears when it is complete.
 
+        Args:
+            path: where to.
+            mark: say in metadata, pixels and signature that it is generated.
+            identity: who signs (see :func:`gen.provenance.marked_clip`).
+
         Raises:
-            ValueError: the path cannot be written.
+            ValueError: the path cannot be written, or the clip cannot be signed.
         """
-        from gen.provenance import container_marks
-        from gen.video import VideoWriter
+        from gen.provenance import marked_clip
 
         width, height = self.size
-        marks = container_marks(Path(path).stem)
-        with VideoWriter(
-            path, width, height, self.fps, audio=self._audio, metadata=marks
+        with marked_clip(
+            path, width, height, self.fps, self._audio, mark=mark, identity=identity
         ) as writer:
             for frame in self.frames:
                 writer.write(frame)

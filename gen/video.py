@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gen.watermark import Watermark
 from recognizer.media import ffmpeg_command, input_arguments, last_line, probe
 
 SOUND_RATE = 48000
@@ -61,6 +62,7 @@ class VideoWriter:
             mixed to stereo. It is cut, or padded with silence, to the video's length.
         duration: seconds that the frames must last in the end; None takes what comes.
         metadata: texts kept in the container under their names.
+        watermark: mark the pixels (:mod:`gen.watermark`).
         crf: x264's quality, 0 (lossless) to 51.
         preset: x264's effort.
 
@@ -78,6 +80,7 @@ class VideoWriter:
         audio: str | os.PathLike | tuple[np.ndarray, int] | None = None,
         duration: float | None = None,
         metadata: Mapping[str, str] | None = None,
+        watermark: bool = False,
         crf: int = 18,
         preset: str = "veryfast",
     ):
@@ -96,6 +99,8 @@ class VideoWriter:
         self.frames = 0
         self._sound_input, self._sound_bytes = _sound_input(audio)
         self._metadata = _metadata_arguments(metadata or {})
+        padded = self.width + self.width % 2, self.height + self.height % 2
+        self._watermark = Watermark(*padded) if watermark else None
         self._picture = _reserve(self.path, "video")
         self._failure: BaseException | None = None
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(_QUEUE)
@@ -196,7 +201,10 @@ class VideoWriter:
         while (frame := self._queue.get()) is not None:
             if self._failure is None:
                 try:
-                    self._process.stdin.write(rgb_to_yuv420(frame))
+                    planes = rgb_to_yuv420(frame)
+                    if self._watermark is not None:
+                        self._watermark.mark(planes)
+                    self._process.stdin.write(planes)
                 except BaseException as error:  # handed to the caller's thread
                     self._failure = error
         try:

@@ -9,6 +9,14 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "demo" / "examples"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_settings(tmp_path_factory):
+    """Tests, and the commands that they run, leave the user's settings alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def portrait_path() -> Path:
     return EXAMPLES / "portrait.png"

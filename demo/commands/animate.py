@@ -7,13 +7,15 @@ from pathlib import Path
 import typer
 
 from demo.checks import in_range, picture, readable, writable
+from demo.marks import signer
 from demo.progress import progress_bar
 from recognizer.motion import MotionTrack
 
 
 def run(
-    portrait: Path, motion: Path, output: Path, *, size, fps, square, motion_out, relative
-) -> None:
+    portrait: Path, motion: Path, output: Path, *, size, fps, square, motion_out, relative,
+    mark, certificate, key,
+) -> None:  # fmt: skip
     """See ``facewright animate --help``."""
     in_range(size, 64, 4096, "--size")
     if fps is not None:
@@ -23,10 +25,10 @@ def run(
         writable(motion_out, ".csv", ".npz")
     picture(portrait)
     readable(motion, "motion file")
+    identity = signer(mark, certificate, key)
 
     from gen.pipeline import prepare_portrait
-    from gen.provenance import container_marks
-    from gen.video import VideoWriter
+    from gen.provenance import marked_clip
 
     with progress_bar() as hook:
         track, sound, worn = load_driver(motion, hook, relative)
@@ -37,8 +39,9 @@ def run(
         if faces > 1:
             typer.echo(f"{faces} faces in {portrait.name}: the largest one moves", err=True)
         width, height = renderer.size
-        marks = container_marks(output.stem)
-        with VideoWriter(output, width, height, track.fps, audio=sound, metadata=marks) as writer:
+        with marked_clip(
+            output, width, height, track.fps, sound, mark=mark, identity=identity
+        ) as writer:
             for i, (blendshapes, pose) in enumerate(
                 zip(track.blendshapes, track.pose, strict=True), start=1
             ):

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from demo.checks import in_range, picture, readable, writable
+from demo.marks import signer
 from demo.progress import progress_bar
 from gen.conditioning import Affect
 from gen.editing import MotionEdit
@@ -19,7 +20,7 @@ from gen.text import speak
 def run(
     portrait: Path, audio: Path | None, output: Path, *, text, emotion, valence, arousal, au,
     timeline, motion_in, style, closed_loop, best_of, size, fps, steps, seed, square, motion_out,
-    model,
+    model, mark, certificate, key,
 ) -> None:  # fmt: skip
     """See ``facewright generate --help``."""
     if (audio is None) == (text is None):
@@ -41,6 +42,7 @@ def run(
     edits = (MotionEdit.load(readable(motion_in, "motion file")),) if motion_in else ()
     if style:
         readable(style, "style")
+    identity = signer(mark, certificate, key)
 
     import torch
 
@@ -63,7 +65,7 @@ def run(
         )  # fmt: skip
         if clip.faces > 1:
             typer.echo(f"{clip.faces} faces in {portrait.name}: the largest one speaks", err=True)
-        clip.save(output)
+        clip.save(output, mark=mark, identity=identity)
         if motion_out:
             clip.motion.save(motion_out)
     if clip.loop:

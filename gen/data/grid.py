@@ -2,8 +2,8 @@
 
 ``python -m gen.data.grid FOLDER -o DIR`` reads ``NAME.mp4`` (the face), ``NAME.flac`` and
 ``align/NAME.align`` of one speaker. His shape is solved once over all sentences, and the face in
-the silences around them, with shut lips and open eyes, is called neutral. Coefficients are those with
-which the mesh renderer draws him as he was filmed.
+the silences around them, with shut lips and open eyes, is called neutral. Coefficients are those
+with which the mesh renderer draws him as he was filmed.
 """
 
 from __future__ import annotations
