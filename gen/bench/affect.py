@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,7 +11,6 @@ import numpy as np
 from gen.bench.motion import lip_opening
 from gen.clip import ProgressHook
 from gen.conditioning import Affect
-from gen.expression import add_expression
 from gen.pipeline import TalkingHeadPipeline, prepare_portrait
 from gen.renderers.base import Renderer, before_first_frame
 from recognizer.affect import AffectTrack
@@ -74,18 +73,26 @@ class Shown:
     sync: float
 
 
-def said(pipeline: TalkingHeadPipeline, waveform: np.ndarray, seed: int = 0) -> MotionTrack:
-    """The motion at 25 fps of a waveform ``[N]`` at 16 kHz, without expression."""
+#: How something is said with an affect: its motion at 25 fps.
+Speak = Callable[[Affect], MotionTrack]
+
+
+def said(pipeline: TalkingHeadPipeline, waveform: np.ndarray, seed: int = 0) -> Speak:
+    """How a pipeline says a waveform ``[N]`` at 16 kHz."""
     import torch
 
-    features = pipeline.encoder.encode(waveform, _FPS)
-    noise = torch.Generator().manual_seed(seed)
-    return pipeline.motion(features, pipeline.sampling, generator=noise)
+    def speak(affect: Affect) -> MotionTrack:
+        noise = torch.Generator().manual_seed(seed)
+        tracks = pipeline.spoken_motion(waveform, affect, fps=_FPS, generator=noise)
+        vectors = np.concatenate([track.to_vectors() for track in tracks])
+        return MotionTrack.from_vectors(vectors, _FPS)
+
+    return speak
 
 
 def show_and_read(
     portraits: Mapping[str, np.ndarray],
-    speech: Mapping[str, MotionTrack],
+    speech: Mapping[str, Speak],
     recognizer: Recognizer,
     intensities: Sequence[float] = INTENSITIES,
     size: int = 512,
@@ -97,7 +104,7 @@ def show_and_read(
 
     Args:
         portraits: name → uint8 ``[H, W, 3]``.
-        speech: sentence → its motion at 25 fps, without expression.
+        speech: sentence → how it is said.
         recognizer: reads the rendered frames.
         intensities: 0..1 each.
         size: of the frames in pixels.
@@ -108,31 +115,24 @@ def show_and_read(
     total = len(portraits) * len(speech) * len(wanted)
     for portrait, image in portraits.items():
         renderer, _ = prepare_portrait(image, size, square=True)
-        for sentence, said in speech.items():
-            rest = None
+        for sentence, speak in speech.items():
+            rest, calm = None, speak(Affect())
             for emotion, intensity in wanted:
-                face = _tracked(renderer, _with(said, emotion, intensity))
+                face = _tracked(renderer, speak(Affect.emotion(emotion, intensity)))
                 if face is None:
                     continue
                 rest = rest or recognizer.at_rest(face, _REST_QUANTILE)
-                lips = lip_opening(face.motion)[: len(said)]
+                lips = lip_opening(face.motion)[: len(calm)]
                 shown = Shown(
                     portrait, sentence, emotion, intensity, _asked(emotion, intensity),
                     Reading.of(recognizer.read_face(face)),
                     Reading.of(recognizer.read_face(face, rest)),
-                    pearson(lips, lip_opening(said)[: len(lips)]),
+                    pearson(lips, lip_opening(calm)[: len(lips)]),
                 )  # fmt: skip
                 rows.append(shown)
                 if progress:
                     progress("clips", len(rows), total)
     return rows
-
-
-def _with(said: MotionTrack, emotion: str, intensity: float) -> MotionTrack:
-    wanted = Affect.emotion(emotion, intensity).curves(np.zeros(len(said)))
-    vectors = said.to_vectors().copy()
-    vectors[:, :52] = add_expression(vectors[:, :52], wanted.blendshapes())
-    return MotionTrack.from_vectors(vectors, _FPS)
 
 
 def _tracked(renderer: Renderer, motion: MotionTrack) -> FaceTrack | None:

@@ -1,14 +1,25 @@
-"""Asked against performed: expressions in motion, read back by the affect head."""
+"""Asked against performed: expressions in motion, read back by the affect head.
+
+``python -m gen.bench.expression --data RECORDS --json docs/figures/expression.json`` compares the
+rule (:mod:`gen.expression`) with the affect branch, alone and guided by the recognizer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import torch
 
 from gen.bench.motion import lip_opening
 from gen.conditioning import Affect
+from gen.mixing import with_affect, with_residual
+from gen.motion import MotionGenerator
+from gen.sampling import Sampling
 from recognizer.affect_reader import read_motion, resting_coefficients
 from recognizer.facs import ARKIT_NAMES, AU_INDEX, EMOTIONS
 from recognizer.metrics.agreement import concordance, pearson
@@ -51,6 +62,66 @@ class Performed:
     def times(self) -> np.ndarray:
         """Seconds ``[T]`` of the frames."""
         return (np.arange(len(self.shown)) + 0.5) / self.shown.fps
+
+
+#: Speech features and a seed → a performance.
+Perform = Callable[[np.ndarray, Affect, int, MotionTrack | None], Performed]
+
+
+def ruled(motion: MotionGenerator, sampling: Sampling) -> Perform:
+    """Performances by the rule."""
+
+    def perform(features, affect, seed, real=None) -> Performed:
+        generator = torch.Generator().manual_seed(seed)
+        neutral = motion(features, sampling, generator=generator)
+        return Performed(affect, neutral, _joined(with_affect([neutral], affect, 25.0)), real)
+
+    return perform
+
+
+def diffused(motion: MotionGenerator, sampling: Sampling) -> Perform:
+    """Performances by the model's affect branch."""
+
+    def perform(features, affect, seed, real=None) -> Performed:
+        generator = torch.Generator().manual_seed(seed)
+        parts = motion.stream_with_affect(features, affect, sampling, generator=generator)
+        tracks, residuals = zip(*parts, strict=True)
+        shown = _joined(with_residual(tracks, residuals, 25.0))
+        return Performed(affect, _joined(tracks), shown, real)
+
+    return perform
+
+
+def _joined(tracks) -> MotionTrack:
+    return MotionTrack.from_vectors(np.concatenate([t.to_vectors() for t in tracks]), 25.0)
+
+
+def expression_benchmark(
+    clips: Sequence[tuple[np.ndarray, MotionTrack]], perform: Perform, head: AffectHead
+) -> dict:
+    """Clips with the standard demands in turn.
+
+    Args:
+        clips: speech features ``[T, D]`` and the speaker's own motion.
+        perform: what is measured.
+        head: reads.
+
+    Returns:
+        :func:`expression_figures`; ``rise``: median seconds from 10 to 90 % where an emotion is
+        asked for from one frame to the next; ``seeds``: deviation between four seeds.
+    """
+    demands = standard_demands()
+    made = [
+        perform(features, demands[i % len(demands)], 0, real)
+        for i, (features, real) in enumerate(clips)
+    ]
+    report = expression_figures(made, head)
+    rises = [rise_time(clip) for clip in made if len(clip.affect.keyframes) > 1]
+    rises = [seconds for seconds in rises if np.isfinite(seconds)]
+    report["rise"] = _rounded(np.median(rises)) if rises else None
+    seeds = [perform(clips[0][0], demands[1], seed, None) for seed in range(4)]
+    report["seeds"] = _rounded(seed_deviation(seeds))
+    return report
 
 
 def expression_figures(clips: Sequence[Performed], head: AffectHead) -> dict:
@@ -136,9 +207,10 @@ def rise_time(clip: Performed) -> float:
 
 
 def seed_deviation(tracks: Sequence[Performed]) -> float:
-    """Deviation between seeds of the coefficients that the same affect adds to the same speech."""
+    """Deviation between seeds of what one affect adds to one speech; NaN where it adds little."""
     added = np.stack([t.shown.blendshapes - t.neutral.blendshapes for t in tracks])[..., _CALM]
-    return float(added.std(axis=0)[:, added.mean(axis=(0, 1)) > _SHOWN / 2].mean())
+    strong = added.mean(axis=(0, 1)) > _SHOWN / 2
+    return float(added.std(axis=0)[:, strong].mean()) if strong.any() else float("nan")
 
 
 def standard_demands(strong: float = 1.0) -> list[Affect]:
@@ -163,3 +235,42 @@ def _mean(values) -> float | None:
 
 def _rounded(value: float) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
+
+
+def main() -> None:
+    """The command of the module's documentation."""
+    from gen.audio.encoder import load_encoder
+    from gen.bench.clips import load_records
+    from gen.bench.talker import packaged_config
+    from gen.pipeline import PACKAGED
+    from recognizer.affect_reader import load_head
+
+    parser = argparse.ArgumentParser(prog="gen.bench.expression", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of records")
+    parser.add_argument("--last", type=int, default=100, help="only its last records by name")
+    parser.add_argument("--motion", type=Path, help="folder of a neutral motion model")
+    parser.add_argument("--branch", type=Path, default=PACKAGED / "affect_branch")
+    parser.add_argument("--guidance", type=float, nargs="*", default=[0.5, 1.0])
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    config = packaged_config()
+    sampling = Sampling(**config["sampling"])
+    encoder = load_encoder(config["audio_encoder"])
+    motion = MotionGenerator.from_pretrained(options.motion, options.branch)
+    records = load_records(sorted(options.data.glob("*.npz"))[-options.last :])
+    clips = [(encoder.encode(clip.waveform), clip.motion) for clip in records]
+    head = load_head()
+    ways = {"rule": ruled(motion, sampling), "diffusion": diffused(motion, sampling)}
+    for scale in options.guidance:
+        guided = replace(sampling, recognizer_guidance=scale)
+        ways[f"diffusion, recognizer_guidance {scale:g}"] = diffused(motion, guided)
+    report = {name: expression_benchmark(clips, way, head) for name, way in ways.items()}
+    text = json.dumps(report, indent=2) + "\n"
+    if options.json:
+        options.json.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    main()

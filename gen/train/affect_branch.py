@@ -13,12 +13,10 @@ import torch
 from torch import Tensor
 
 from gen.audio import AudioEncoder, load_encoder
-from gen.bench.expression import Performed, expression_figures, standard_demands
-from gen.conditioning import Affect
+from gen.bench.expression import diffused, expression_benchmark
 from gen.data.dataset import MotionWindows, aligned_waveform
 from gen.data.expressions import ExpressiveWindows
 from gen.guidance import AffectError
-from gen.mixing import with_residual
 from gen.models.affect_branch import AffectBranch, AffectConditions
 from gen.models.motion import MotionDenoiser
 from gen.models.storage import save_weights
@@ -246,38 +244,11 @@ class _Recipe:
     def evaluate(self) -> dict[str, Any]:
         """How held-out clips with the standard demands are read, and how lips follow."""
         motion = MotionGenerator(self.base.denoiser, self.base.scheduler, self.loop.average)
-        sampling = Sampling(**self.config.sampling)
-        demands = standard_demands()
-        clips = [
-            performed(motion, sampling, features, demands[i % len(demands)], self.config.seed, real)
-            for i, (features, real) in enumerate(self.held_out)
-        ]
-        return {"held_out": expression_figures(clips, self.head)} if clips else {}
+        perform = diffused(motion, Sampling(**self.config.sampling))
+        if not self.held_out:
+            return {}
+        return {"held_out": expression_benchmark(self.held_out, perform, self.head)}
 
     def save_model(self) -> None:
         """Write the averaged branch."""
         save_weights(self.loop.average, self.model_path)
-
-
-def performed(
-    motion: MotionGenerator,
-    sampling: Sampling,
-    features: np.ndarray,
-    affect: Affect,
-    seed: int,
-    real: MotionTrack | None = None,
-) -> Performed:
-    """What a motion model with its branch makes of speech features and an affect."""
-    tracks, residuals = [], []
-    generator = torch.Generator().manual_seed(seed)
-    for track, residual in motion.stream_with_affect(
-        features, affect, sampling, generator=generator
-    ):
-        tracks.append(track)
-        residuals.append(residual)
-    shown = with_residual(iter(tracks), residuals, tracks[0].fps)
-
-    def joined(parts) -> MotionTrack:
-        return MotionTrack.from_vectors(np.concatenate([t.to_vectors() for t in parts]), 25.0)
-
-    return Performed(affect, joined(tracks), joined(shown), real)

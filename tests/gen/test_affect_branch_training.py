@@ -8,12 +8,13 @@ import torch
 from diffusers import DDIMScheduler
 from safetensors.numpy import load_file
 
+from gen.bench.expression import diffused
 from gen.conditioning import Affect
 from gen.data.records import MotionRecord
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
 from gen.sampling import Sampling
-from gen.train.affect_branch import BranchConfig, performed
+from gen.train.affect_branch import BranchConfig
 from gen.train.motion import train
 from recognizer.facs import ARKIT_INDEX
 from recognizer.motion import MotionTrack
@@ -88,8 +89,9 @@ def test_training_learns_to_show_what_is_asked_for(folders, tmp_path, residual):
     assert (base / "diffusion_pytorch_model.safetensors").read_bytes() == before
     motion = MotionGenerator.from_pretrained(base, path)
     features = np.full((60, 2), 0.3, np.float32)
+    perform = diffused(motion, Sampling(steps=4))
     sad, glad = (
-        performed(motion, Sampling(steps=4), features, Affect.emotion(name), 0).shown.blendshapes
+        perform(features, Affect.emotion(name), 0).shown.blendshapes
         for name in ("sadness", "happiness")
     )
     smile = ARKIT_INDEX["mouthSmileLeft"]

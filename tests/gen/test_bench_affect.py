@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from gen.bench.affect import Reading, Shown, _asked, affect_figures, show_and_read
+from gen.mixing import with_affect
 from recognizer.facs import EMOTIONS
 from recognizer.models.affect_head import AffectHead
 from recognizer.motion import MotionTrack
@@ -62,7 +63,12 @@ def test_rendered_clips_are_read(picture):
     reader = Recognizer(AffectHead(width=8, dilations=(1,)).eval())
     said = MotionTrack.zeros(5)
     said.blendshapes[:, 17] = [0, 0.3, 0.5, 0.3, 0]
-    seen = show_and_read({"p": picture}, {"s": said}, reader, (1.0,), size=160)
+
+    def speak(affect):
+        (track,) = with_affect([said], affect, 25.0)
+        return track
+
+    seen = show_and_read({"p": picture}, {"s": speak}, reader, (1.0,), size=160)
     assert [row.emotion for row in seen] == list(EMOTIONS)
     smile, neutral = seen[1], seen[0]
     assert smile.asked.units.max() > 3 and neutral.asked.units.max() == 0
