@@ -30,7 +30,7 @@ from gen.bench.languages import (
 )
 from gen.bench.lips import lip_shape_benchmark
 from gen.bench.motion import Generate, linear_lips, lip_sync_benchmark, liveliness
-from gen.bench.nonspeech import nonspeech_benchmark
+from gen.bench.nonspeech import nonspeech_benchmark, pause_benchmark
 from gen.bench.seams import seam_benchmark
 from gen.bench.talker import Talker, remembering
 from gen.clip import ProgressHook
@@ -71,7 +71,8 @@ def motion_benchmark(
         By folder: ``model`` and, with ``fit``, ``linear``: the figures of
         :func:`gen.bench.motion.lip_sync_benchmark`; ``shape`` (:mod:`gen.bench.lips`);
         ``closures`` (:mod:`gen.bench.closures`); ``regions``: VC-R and Std-R of the coefficients
-        as they are made (``dynamics`` has them as a camera sees them); liveliness of the model's
+        as they are made (``dynamics`` has them as a camera sees them); ``pauses``
+        (:func:`gen.bench.nonspeech.pause_benchmark`); liveliness of the model's
         motion and, as ``real_liveliness``, of the clips'; seconds of computing a second of sound,
         features included. Of the sounds: ``languages``, ``dynamics``, ``seeds``, ``nonspeech``,
         ``seams`` and ``cost``, see the modules of these names. ``unavailable``: what was not
@@ -108,9 +109,7 @@ def motion_benchmark(
         "languages": lambda: _languages(talk, sounds, english, known, clips, hear, seed),
         "dynamics": lambda: _dynamics(talk, sounds, clips, made, portrait, seed, hook),
         "seeds": lambda: seed_benchmark(talk, _longest(sounds)),
-        "nonspeech": lambda: nonspeech_benchmark(
-            talk, [talk(w, seed) for w in sounds.values()], seed
-        ),
+        "nonspeech": lambda: nonspeech_benchmark(talk, list(sounds.values()), seed),
         "seams": lambda: seam_benchmark(talk, list(sounds.values())),
         "cost": lambda: cost_benchmark(talk, _longest(sounds), model),
     }
@@ -153,6 +152,7 @@ def _lip_figures(
         rows["linear"] = lip_sync_benchmark(linear, spoken, hear)
     real = [clip.motion.filled() for clip in clips]
     rows["shape"] = lip_shape_benchmark(made, real)
+    rows["pauses"] = pause_benchmark(made, clips)
     rows["liveliness"] = liveliness(made, real)
     rows["real_liveliness"] = liveliness(real)
     rows["seconds_per_second"] = spent / sum(len(w) / SAMPLE_RATE for _, w, _ in spoken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gen.bench.clips import Clip
 from gen.bench.cost import cost_benchmark
 from gen.bench.dynamics import (
     REGIONS,
@@ -17,7 +18,7 @@ from gen.bench.dynamics import (
     show,
     speech_frames,
 )
-from gen.bench.nonspeech import nonspeech_benchmark, sounds
+from gen.bench.nonspeech import nonspeech_benchmark, pause_benchmark, pauses, sounds
 from gen.bench.seams import seam_benchmark
 from recognizer.face_model import FaceModel
 from recognizer.media import read_audio
@@ -178,12 +179,30 @@ def test_sounds_without_speech():
 
 def test_quiet_lips_and_lips_that_follow_any_sound(speech):
     talk = Puppet()
-    report = nonspeech_benchmark(talk, [talk(speech)])
+    report = nonspeech_benchmark(talk, [speech])
     assert report["digital_silence"]["closed"] == 1
     assert report["digital_silence"]["opening_std"] == 0 == report["digital_silence"]["of_speech"]
     assert report["speech"]["of_speech"] == 1 > report["speech"]["closed"]
     assert report["music"]["opening_std"] > 0
     assert report["quiet_room"]["head_std"][1] > 1
+    assert report["over_music"]["r"]["value"] < 1 and report["over_music"]["of_speech"] > 0
+    assert report["far_off"]["of_speech"] < 1
+
+
+def test_lips_in_pauses_beside_the_speakers_own(speech):
+    speaks = np.ones(100, bool)
+    speaks[[*range(10, 45), *range(60, 75)]] = False
+    # Of 35 quiet frames the first 15 and the last 6 are left out; 15 are too few.
+    assert pauses(speaks) == [slice(25, 39)]
+    assert pauses(~np.ones(30, bool)) == [slice(15, 24)] and pauses(np.ones(30, bool)) == []
+    sound = np.concatenate([speech[:32000], np.zeros(64000, np.float32)])
+    shut, ajar = MotionTrack.zeros(150), MotionTrack.zeros(150)
+    ajar["jawOpen"][:] = 0.5
+    clip = Clip("nobody", sound, ajar, np.zeros(150))
+    report = pause_benchmark([shut], [clip])
+    assert 2 < report["seconds"] < 4
+    assert report["made"]["closed"] == 1 and report["real"]["closed"] == 0
+    assert pause_benchmark([shut], [Clip("nobody", speech[:8000], ajar, np.zeros(150))]) is None
 
 
 def test_seams_of_cut_and_of_torn_motion(speech):
