@@ -279,6 +279,22 @@ def demo(
 
 @app.command()
 @user_errors
+def serve(
+    port: Annotated[int, typer.Option(help="Port to listen at.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    talks: Annotated[int, typer.Option(help="Talks at once, 1 to 64.")] = 2,
+    seconds: Annotated[float, typer.Option(help="Longest talk in seconds.")] = 600.0,
+) -> None:
+    """Serve live talking portraits over a WebSocket (see docs/server.md)."""
+    from demo.commands.serve import run
+
+    run(host, port, talks, seconds)
+
+
+@app.command()
+@user_errors
 def doctor() -> None:
     """Say what is installed, which weights are found, and what is unavailable and why."""
     from demo.commands.doctor import run

@@ -57,6 +57,14 @@ class Watermark:
         cv2.add(luma, self._plus, dst=luma)
         cv2.subtract(luma, self._minus, dst=luma)
 
+    def stamp(self, frame: np.ndarray) -> np.ndarray:
+        """A marked copy of a frame uint8 ``[height, width, 3]``."""
+        import cv2
+
+        rows = frame.reshape(1, -1)
+        marked = cv2.add(rows, np.repeat(self._plus, 3, axis=1))
+        return cv2.subtract(marked, np.repeat(self._minus, 3, axis=1)).reshape(frame.shape)
+
 
 def watermark_score(frames: Iterable[np.ndarray]) -> float:
     """How surely frames carry the mark, in standard deviations of what chance gives.

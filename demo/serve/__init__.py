@@ -1,0 +1,1 @@
+"""Live talking portraits over a WebSocket: :mod:`demo.serve.app`, ``facewright serve``."""
