@@ -9,11 +9,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +19,7 @@ import numpy as np
 from recognizer.evaluation.measures import ClipMeasures, write_whole
 from recognizer.evaluation.pictures import compare_pictures, describe_portrait
 from recognizer.evaluation.reading import read_clip
+from recognizer.pool import run_all
 
 #: Called as ``progress(stage, done, total)``.
 Progress = Callable[[str, int, "int | None"], None]
@@ -158,11 +156,8 @@ def perform_all(
     known = {job: recall(job, cache) for job in todo if cache and _readable(job)}
     found = {job: result for job, result in known.items() if result is not None}
     new = [job for job in todo if job not in found]
-    if workers > 1 and len(new) > 1:
-        results = _in_parallel(new, min(workers, len(new)), cache)
-    else:
-        results = ((job, perform(job, cache)) for job in new)
-    for job, result in results:
+    work = functools.partial(perform, cache=cache)
+    for job, result in run_all(work, new, workers, died=_killed):
         found[job] = result
         progress(stage, len(found), len(todo))
     return {job: found[job] for job in todo}
@@ -172,34 +167,5 @@ def _readable(job: Job) -> bool:
     return all(path is None or os.access(path, os.R_OK) for path in job.files)
 
 
-def _in_parallel(jobs: list[Job], workers: int, cache: Path | None):
-    """Pairs of job and result as they come; what kills a process is told as a failure."""
-    died: list[Job] = []
-    with _pool(workers) as pool:
-        futures = {pool.submit(perform, job, cache): job for job in jobs}
-        for future in as_completed(futures):
-            try:
-                yield futures[future], future.result()
-            except BrokenProcessPool:
-                died.append(futures[future])
-    # One film took the others down with it: alone, each shows which it was.
-    for job in died:
-        with _pool(1) as pool:
-            try:
-                yield job, pool.submit(perform, job, cache).result()
-            except BrokenProcessPool:
-                yield job, Failure("the process that measured it was killed, perhaps for memory")
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # Landmarker and networks have threads, which do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, initializer=_one_thread)
-
-
-def _one_thread() -> None:
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+def _killed(_: Job) -> Failure:
+    return Failure("the process that measured it was killed, perhaps for memory")

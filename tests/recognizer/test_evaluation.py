@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from recognizer.evaluate import ClipRequest, Evaluation
+from recognizer.evaluation import synchrony
 from recognizer.evaluation.aggregate import aggregate, swapped_sound
 from recognizer.evaluation.catalogue import METRICS
 from recognizer.evaluation.comparison import compare, frame_targets, worst_moments
@@ -15,9 +16,10 @@ from recognizer.evaluation.jobs import Failure, Job, perform, perform_all
 from recognizer.evaluation.made import made_talker
 from recognizer.evaluation.measures import ClipMeasures
 from recognizer.evaluation.pictures import why_not_framed, why_not_paired
+from recognizer.evaluation.reading import _opening, lips_with
 from recognizer.evaluation.requests import Asked
 from recognizer.evaluation.selftest import selftest
-from recognizer.evaluation.synchrony import at_rate
+from recognizer.evaluation.synchrony import add_syncnet, at_rate
 from recognizer.facs import AU_INDEX, EMOTIONS
 
 
@@ -112,6 +114,10 @@ def test_what_is_lost_is_not_replaced(talkers):
     assert clip.reasons["identity_similarity"] == "its portrait could not be read"
     clip = compare(replace(named, portrait=None), "x.mp4", one, reference=one)
     assert clip.metrics["identity_similarity"] == (1.0, 2)
+    # Beside the first face of the reference its others, which are not that far off either.
+    real = replace(one, descriptors=np.stack([np.zeros(128), np.full(128, 0.02)]))
+    clip = compare(replace(named, portrait=None), "x.mp4", one, reference=real)
+    assert clip.beside["identity_similarity"] == pytest.approx(1 - 0.02 * np.sqrt(128))
     clip = compare(replace(named, portrait=None), "x.mp4", one)
     assert clip.reasons["ssim"] == "its reference could not be measured"
 
@@ -159,6 +165,50 @@ def test_rates_are_brought_together():
     assert at_rate(line, 30, 30) is line
 
 
+def test_still_lips_have_no_sync(talkers):
+    """Whatever the arithmetic rounds to: a face moved and scaled a little in every frame."""
+    still, _ = made_talker(3, seconds=3, frozen=True)
+    assert np.ptp(still.opening) == 0
+    rng = np.random.default_rng(0)
+    for noise in (1e-9, 1e-7, 2e-5):
+        opening = _opening(0.123455 + noise * rng.uniform(-1, 1, 75))
+        one = replace(talkers[0], opening=opening)
+        assert np.isnan(lips_with(one, one.volume)[0]), noise
+    trembling = _opening(0.123455 + 1e-3 * rng.uniform(-1, 1, 75))
+    assert np.ptp(trembling) > 1e-3
+    gaps = _opening(np.array([0.1, np.nan, 0.1 + 1e-8]))
+    assert np.isnan(gaps[1]) and gaps[0] == gaps[2]
+
+
+def test_syncnet_sees_the_films_first_minute(talkers, monkeypatch, tmp_path):
+    one, path = talkers[0], tmp_path / "weights.safetensors"
+    path.touch()
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(90, 16))
+    seen = []
+
+    class Network:
+        def __call__(self, faces, waveform):
+            seen.append(faces.shape)
+            return rows[10:70], rows[7:67]  # the sound comes three frames late
+
+    monkeypatch.setattr(synchrony, "_network", lambda *_: Network())
+    monkeypatch.setattr(
+        synchrony, "iter_frames", lambda *_: iter([np.zeros((512, 512, 3), np.uint8)] * 73)
+    )
+    boxes = one.boxes.copy()
+    boxes[5:9] = np.nan
+    one = replace(one, boxes=boxes, scalars={}, reasons={})
+    add_syncnet(one, Path("x.mp4"), np.zeros(48000), "", path)
+    assert seen == [(75, 224, 224, 3)]  # the last frame stands in for two that are lacking
+    assert one.scalars["sync_offset"] == -3 and one.scalars["lse_c"] > 1
+    assert one.scalars["lse_d"] < 0.3  # sound beyond the end is zero
+    add_syncnet(one, Path("x.mp4"), None, "it has no sound", path)
+    assert one.reasons["lse_c"] == "it has no sound"
+    add_syncnet(one, Path("x.mp4"), np.zeros(48000), "", None)
+    assert "--syncnet" in one.reasons["lse_d"]
+
+
 def test_measures_are_kept(talkers, tmp_path):
     one, path = talkers[0], tmp_path / "one.npz"
     one.save(path)
@@ -196,8 +246,6 @@ def test_a_process_that_dies_takes_no_other_film_along(monkeypatch):
     from concurrent.futures import Future
     from concurrent.futures.process import BrokenProcessPool
 
-    from recognizer.evaluation import jobs
-
     class Pool:
         """Breaks on its second job, and at once on the film that kills."""
 
@@ -210,7 +258,7 @@ def test_a_process_that_dies_takes_no_other_film_along(monkeypatch):
         def __exit__(self, *_):
             pass
 
-        def submit(self, _, job, cache):
+        def submit(self, _, job):
             future = Future()
             if self.left and job.files[0].name != "bad.mp4":
                 future.set_result(job.files[0].name)
@@ -219,7 +267,7 @@ def test_a_process_that_dies_takes_no_other_film_along(monkeypatch):
             self.left -= 1
             return future
 
-    monkeypatch.setattr(jobs, "_pool", Pool)
+    monkeypatch.setattr("recognizer.pool._pool", Pool)
     films = [Job("film", (Path(name), None)) for name in ("a.mp4", "bad.mp4", "c.mp4")]
     found = perform_all(films, 2, None, lambda *_: None, "measuring")
     assert [found[films[0]], found[films[2]]] == ["a.mp4", "c.mp4"]
