@@ -249,6 +249,26 @@ def inspect(
 
 @app.command()
 @user_errors
+def batch(
+    manifest: Annotated[
+        Path,
+        typer.Argument(help="CSV: portrait, audio or text, emotion …, output; a line a clip."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the clips.")],
+    engine: Annotated[str, typer.Option(help="local, or ray: a Ray cluster.")] = "local",
+    workers: Annotated[
+        int | None, typer.Option(help="Clips at once; as many as there are cores.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a pipeline of your own.")] = None,
+) -> None:
+    """Make many clips; called again, it goes on where it stopped."""
+    from demo.commands.batch import run
+
+    run(manifest, output, engine, workers, model)
+
+
+@app.command()
+@user_errors
 def prepare(
     videos: Annotated[list[Path], typer.Argument(help="Videos of one talking face each.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the records.")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -69,6 +70,13 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     # Landmarker and networks have threads, which do not survive a fork.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, context, initializer=one_thread)
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def one_thread() -> None:
