@@ -1,0 +1,128 @@
+"""A portrait that speaks along with somebody: sound goes in, frames come out, live."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from gen.conditioning import Affect, AffectCurves
+
+RATE = 16_000
+#: A feeling gets near to a new one in so many seconds.
+_EASE = 0.35
+
+
+class LiveAffect(Affect):
+    """A feeling that is changed while it is shown; :attr:`target` may be set from any thread."""
+
+    def __init__(self, target: Affect | None = None) -> None:
+        super().__init__()
+        self.target = target or Affect()
+        self._now, self._reached = self.target.curves(np.zeros(1)), 0.0
+
+    def curves(self, times: np.ndarray) -> AffectCurves:
+        """What is felt at times ``[T]``: on the way from what was felt to :attr:`target`.
+
+        The same moment may be asked for again: it is then taken for the present one.
+        """
+        goal, start = self.target.curves(np.zeros(1)), self._now
+        left = np.exp(-np.clip(times - self._reached, 0, None) / _EASE)
+
+        def between(name: str) -> np.ndarray:
+            a, b = getattr(start, name)[0], getattr(goal, name)[0]
+            share = left.reshape(-1, *([1] * a.ndim))
+            return (b + share * (a - b)).astype(np.float32)
+
+        found = AffectCurves(*map(between, ("aus", "valence_arousal", "emotion")))
+        last = slice(len(times) - 1, None)
+        self._now = AffectCurves(*(getattr(found, n)[last] for n in vars(found)))
+        self._reached = float(times[-1])
+        return found
+
+
+class LiveSession:
+    """One person who talks through one portrait, in a thread of its own.
+
+    Args:
+        pipeline: makes the frames.
+        portrait: a picture file.
+        affect: what is felt at first.
+        size: longer side of the frames.
+        seconds: so much sound is taken, then it ends.
+    """
+
+    def __init__(self, pipeline, portrait: Path, affect: Affect, size: int, seconds: float) -> None:
+        self.affect = LiveAffect(affect)
+        self._pipeline, self._portrait, self._size = pipeline, portrait, size
+        self._sound: queue.Queue[np.ndarray | None] = queue.Queue()
+        self._frames: deque[np.ndarray] = deque(maxlen=50)
+        self._left = int(seconds * RATE)
+        self._error: Exception | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="live", daemon=True)
+        self._thread.start()
+
+    @property
+    def ready(self) -> bool:
+        """The portrait is fitted: frames come as soon as there is sound."""
+        return self._ready.is_set()
+
+    def hear(self, samples: np.ndarray) -> None:
+        """Take sound, float32 ``[N]`` at 16 kHz. What comes before the portrait is fitted is lost.
+
+        Raises:
+            ValueError: the portrait cannot be used, or the time is over.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._left <= 0:
+            raise ValueError("the time for one talk is over: stop and start again")
+        if self.ready and len(samples):
+            self._left -= len(samples)
+            self._sound.put(np.asarray(samples, np.float32))
+
+    def frames(self) -> list[np.ndarray]:
+        """The frames since the last call, uint8 ``[H, W, 3]``."""
+        out = []
+        while self._frames:
+            out.append(self._frames.popleft())
+        return out
+
+    def close(self, timeout: float = 10.0) -> None:
+        """End it; frames that are due are still made."""
+        self._sound.put(None)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            made = self._pipeline.stream(
+                self._portrait, self._chunks(), self.affect, size=self._size
+            )
+            self._ready.set()
+            for block in made:
+                self._frames.extend(block)
+        except Exception as error:  # told to whoever speaks next
+            self._error = error
+
+    def _chunks(self) -> Iterator[np.ndarray]:
+        while (chunk := self._sound.get()) is not None:
+            yield chunk
+
+
+class Resampler:
+    """Sound of any rate, chunk by chunk → float32 at 16 kHz without seams."""
+
+    def __init__(self, rate: int) -> None:
+        import soxr
+
+        self.rate = rate
+        self._stream = soxr.ResampleStream(rate, RATE, 1, dtype="float32")
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """float32 ``[N, channels]``, -1..1 → ``[N']``, mono; the last few come with the next."""
+        return self._stream.resample_chunk(np.ascontiguousarray(samples.mean(axis=1)))

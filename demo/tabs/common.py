@@ -1,0 +1,81 @@
+"""What the tabs share: files as inputs, errors as messages, a place to write to."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import tempfile
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from demo.errors import EXTRAS
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PORTRAIT, SPEECH = EXAMPLES / "portrait.png", EXAMPLES / "speech.wav"
+#: Options of events that answer at once, and of those that compute at length: these wait for one
+#: another in one queue. Neither is offered to programs.
+AT_ONCE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+QUEUED = {"concurrency_id": "models", "show_progress": "hidden", "api_visibility": "private"}
+_log = logging.getLogger(__name__)
+
+
+def said(function: Callable) -> Callable:
+    """Decorate an event's function, plain or generator: what a visitor can mend is said to them.
+
+    Anything else is logged here and told without its particulars.
+    """
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def stepwise(*args, **kwargs):
+            try:
+                yield from function(*args, **kwargs)
+            except Exception as error:
+                raise _message(error) from error
+
+        return stepwise
+
+    @functools.wraps(function)
+    def whole(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            raise _message(error) from error
+
+    return whole
+
+
+def _message(error: Exception) -> gr.Error:
+    if isinstance(error, gr.Error):
+        return error
+    missing = (getattr(error, "name", None) or "").split(".")[0]
+    if isinstance(error, ModuleNotFoundError) and missing in EXTRAS:
+        text = f"This needs {missing}: pip install 'facewright[{EXTRAS[missing]}]'"
+    elif isinstance(error, FileNotFoundError | ValueError):
+        text = " ".join(str(error).split())
+        text = text[:1].upper() + text[1:]
+    else:
+        _log.exception("a job failed", exc_info=error)
+        text = "Something went wrong here; the server's log says what."
+    return gr.Error(
+        escape(text, quote=False), duration=None, title="Not done", print_exception=False
+    )
+
+
+def scratch() -> tempfile.TemporaryDirectory:
+    """A folder for what an event writes; gradio copies from it what it returns."""
+    return tempfile.TemporaryDirectory(prefix="facewright-")
+
+
+def framed(page: str) -> str:
+    """A whole HTML page inside this one, unable to run anything or to reach out."""
+    return f'<iframe class="report" sandbox="" title="Report" srcdoc="{escape(page)}"></iframe>'
+
+
+def resting(note: str):
+    """A note in place of the stages; to be started, not to be stopped."""
+    return note, gr.update(interactive=True), gr.update(interactive=False)
