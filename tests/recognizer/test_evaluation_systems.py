@@ -1,12 +1,14 @@
 """Systems side by side: living talkers beat frozen ones, and equals are not told apart."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recognizer.evaluation.aggregate import aggregate
+from recognizer.evaluation.catalogue import METRICS
 from recognizer.evaluation.coefficients import Given, attach
 from recognizer.evaluation.comparison import compare
 from recognizer.evaluation.made import made_talker
@@ -174,3 +176,15 @@ def test_coefficients_of_another_tool(talkers, tmp_path):
         attach(Given("deep3d", "exp"), films)
     for one in films.values():
         one.coefficients = np.zeros((0, 0))
+
+
+def test_the_protocol_names_every_measure():
+    """docs/evaluation.md: a row for each, and none that is gone."""
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    table = page.split("| key |")[1].split("\n\n")[0]
+    rows = table.splitlines()[2:]
+    keys = {key for row in rows for key in re.findall(r"`([a-z0-9_*]+)`", row.split("|")[1])}
+    stems = {key.removesuffix("*") for key in keys if key.endswith("*")}
+    missing = {name for name in METRICS if name not in keys and not name.startswith(tuple(stems))}
+    assert missing == set()
+    assert {key for key in keys if not key.endswith("*")} <= set(METRICS)
