@@ -71,6 +71,26 @@ def bench_affect(
     affect(portraits, speech, seconds, json, size)
 
 
+@app.command("loop")
+@user_errors
+def bench_loop(
+    portraits: Annotated[list[Path], typer.Argument(help="Pictures.")],
+    speech: Annotated[Path, typer.Option(help="Sound of a sentence.")],
+    seconds: Annotated[float, typer.Option(help="How much of it is said.")] = 3.0,
+    passes: Annotated[int, typer.Option(help="Passes of the closed loop, at most.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Seeds to choose from; 1 leaves that out.")] = 1,
+    judge: Annotated[
+        Path | None, typer.Option(help="Folder of networks that read beside those that steer.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+    size: Size = 512,
+) -> None:
+    """Ask for seven emotions at two intensities by an open and a closed loop; compare."""
+    from demo.commands.bench import loop
+
+    loop(portraits, speech, seconds, passes, seeds, judge, json, size)
+
+
 @app.command("renderer")
 @user_errors
 def bench_renderer(

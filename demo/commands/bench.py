@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from demo.checks import in_range, picture, writable
+from demo.checks import in_range, picture, readable, writable
 from demo.progress import progress_bar
 
 _PORTRAIT = Path(__file__).parents[1] / "examples" / "portrait.png"
@@ -58,6 +58,34 @@ def affect(
     with progress_bar() as hook:
         rows = show_and_read(images, spoken, Recognizer.from_pretrained(), size=size, progress=hook)
     report(affect_figures(rows), json)
+
+
+def loop(
+    portraits: list[Path], speech: Path, seconds: float, passes: int, seeds: int,
+    judge: Path | None, json: Path | None, size: int,
+) -> None:  # fmt: skip
+    """See ``facewright bench loop --help``."""
+    in_range(size, 64, 4096, "--size")
+    in_range(seconds, 0.2, 60, "--seconds")
+    in_range(passes, 1, 20, "--passes")
+    in_range(seeds, 1, 100, "--seeds")
+    if json:
+        writable(json, ".json")
+    readable(speech, "sound file")
+    from gen.bench.loop import loop_figures, try_loop
+    from gen.pipeline import TalkingHeadPipeline
+    from recognizer.media import read_audio, read_image
+    from recognizer.recognizer import Recognizer
+
+    images = {path.name: read_image(picture(path)) for path in portraits}
+    beside = Recognizer.from_pretrained(judge) if judge else None
+    waveform = read_audio(speech)[: round(seconds * 16_000)]
+    with progress_bar() as hook:
+        trials = try_loop(
+            TalkingHeadPipeline.from_pretrained(), images, waveform, passes, seeds, size=size,
+            judge=beside, progress=hook,
+        )  # fmt: skip
+    report(loop_figures(trials), json)
 
 
 def renderer(

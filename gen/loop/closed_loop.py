@@ -15,12 +15,12 @@ from gen.loop.controller import STEERED, Controller, Errors, Limits, Seen
 from gen.loop.demands import Demand, corrected, shares
 from gen.loop.mirror import Mirror, mean_of
 from gen.loop.report import LoopReport, Pass
-from recognizer.facs import AU_INDEX, AU_NAMES
+from recognizer.facs import AU_NAMES
 from recognizer.motion import MotionTrack
 from recognizer.unit_reader import CALIBRATION
 
 #: Good enough: levels of intensity, and distance in valence and arousal.
-UNITS_TOLERANCE, PLACE_TOLERANCE = 0.25, 0.08
+UNITS_TOLERANCE, PLACE_TOLERANCE = 0.1, 0.05
 #: The most by which a pass may lower the lips' r with the speech.
 SYNC_LOSS = 0.02
 #: A frame is a demand's from this share on.
@@ -104,7 +104,14 @@ def close_loop(
         good = _within_tolerance(errors)
         if not (controllers or good):
             controllers = [
-                Controller(one.asked, told, one.demand.command, _gains(mirror, motion, one), limits)
+                Controller(
+                    one.asked,
+                    told,
+                    one.demand.steered,
+                    one.demand.command,
+                    _gains(mirror, motion, one),
+                    limits,
+                )
                 for one in targets
             ]
         made.append(
@@ -120,13 +127,15 @@ def close_loop(
         if good:
             ended = "within tolerance"
             break
-        allowed = sync >= made[0].sync - SYNC_LOSS
+        allowed = _speaks(made[-1], made[0])
         commands.append([
             controller.next(command, one, allowed)
             for controller, command, one in zip(controllers, commands[-1], seen, strict=True)
         ])  # fmt: skip
-    keeping = [i for i, one in enumerate(made) if one.sync >= made[0].sync - SYNC_LOSS]
-    best = min(keeping, key=lambda i: made[i].errors.score)
+    best = min(
+        (i for i, one in enumerate(made) if _speaks(one, made[0])),
+        key=lambda i: made[i].errors.score,
+    )
     names = tuple(name for name, is_told in zip(AU_NAMES, told, strict=True) if is_told)
     report = LoopReport(tuple(made), (made[best].name,), names, ended)
     return corrected(affect, demands, commands[best]) if best else affect, report
@@ -200,15 +209,20 @@ def _emotion(targets: Sequence[Target], seen: Sequence[Seen]) -> float | None:
     return float(np.average(values, weights=weights))
 
 
+def _speaks(one: Pass, first: Pass) -> bool:
+    """Whether the lips are about as good as in the open loop; still ones have nothing to lose."""
+    return not one.sync < first.sync - SYNC_LOSS
+
+
 def _gains(mirror: Mirror, motion: MotionTrack, target: Target) -> np.ndarray:
     rows = np.flatnonzero(target.weight)
     part = MotionTrack(motion.blendshapes[rows], motion.pose[rows], motion.fps)
-    return mirror.gains(part, target.demand.command)
+    return mirror.gains(part, target.demand.command, target.demand.steered)
 
 
 def _changed(demand: Demand, command: np.ndarray) -> dict[str, float]:
     moved = command - demand.command
-    return {name: round(float(moved[AU_INDEX[name]]), 3) for name in STEERED}
+    return {AU_NAMES[i]: round(float(moved[i]), 3) for i in np.flatnonzero(demand.steered)}
 
 
 def _within_tolerance(errors: Errors) -> bool:

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recognizer.facs import AU_INDEX, AU_MAX, AU_NAMES
+from recognizer.facs import AU_MAX, AU_NAMES
 
-#: Action units that are steered. Those that part, round or press the lips are the words' own.
+#: Action units that can be steered. Those that part, round or press the lips are the words' own.
 STEERED = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU12", "AU14", "AU15", "AU20")
-_INPUTS = np.array([AU_INDEX[name] for name in STEERED])
 #: Errors that weigh the same: a level of intensity, and this distance in valence and arousal.
 UNIT_SCALE, PLACE_SCALE = 1.0, 0.2
 #: An action unit of which less than this is read back for each level commanded is not told on this
@@ -76,7 +75,7 @@ class Limits:
     Attributes:
         told: factor, up or down, of an asked action unit that the recognizer tells.
         untold: the same of one that it does not tell, which only valence and arousal steer.
-        helping: the highest intensity of a unit that was not asked for: 1 is FACS' "trace".
+        helping: the highest intensity of one that was not asked for: 1 is FACS' "trace".
         step: the most that a command changes in one pass.
         effort: cost of a level's departure from what was asked, in units of squared error.
     """
@@ -85,7 +84,7 @@ class Limits:
     untold: float = 1.5
     helping: float = 1.0
     step: float = 2.0
-    effort: float = 0.01
+    effort: float = 0.003
 
     def bounds(self, asked: np.ndarray, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest commands ``[24]`` for asked intensities ``[24]``."""
@@ -100,6 +99,7 @@ class Controller:
     Args:
         asked: what a perfect clip would be read as.
         told: bool ``[24]``: action units whose readings can be relied on.
+        steered: bool ``[24]``: action units whose commands may change.
         command: ``[24]`` intensities that are commanded at first.
         gains: ``[26, 24]``: what a level of each command adds to each output (see
             :meth:`Seen.outputs`).
@@ -110,11 +110,13 @@ class Controller:
         self,
         asked: Seen,
         told: np.ndarray,
+        steered: np.ndarray,
         command: np.ndarray,
         gains: np.ndarray,
         limits: Limits | None = None,
     ) -> None:
         self.asked, self.told, self.limits = asked, np.asarray(told, bool), limits or Limits()
+        self._inputs = np.flatnonzero(steered)
         self._first = np.asarray(command, np.float64)
         self._gains = np.array(gains, np.float64)
         self._low, self._high = self.limits.bounds(self._first, self.told)
@@ -165,10 +167,11 @@ class Controller:
         missing = weight * np.nan_to_num(self.asked.outputs() - outputs)
         effort = np.sqrt(self.limits.effort)
         # Unknown: the change of each input. Rows: errors after it; distance from what was asked.
-        rows = np.vstack([weight[:, None] * self._gains[:, _INPUTS], effort * np.eye(len(_INPUTS))])
-        wanted = np.concatenate([missing, effort * (self._first - command)[_INPUTS]])
-        low = np.maximum(self._low - command, -self._step)[_INPUTS]
-        high = np.minimum(self._high - command, self._step)[_INPUTS]
+        free = self._inputs
+        rows = np.vstack([weight[:, None] * self._gains[:, free], effort * np.eye(len(free))])
+        wanted = np.concatenate([missing, effort * (self._first - command)[free]])
+        low = np.maximum(self._low - command, -self._step)[free]
+        high = np.minimum(self._high - command, self._step)[free]
         change = np.zeros(len(command))
-        change[_INPUTS] = lsq_linear(rows, wanted, (low, np.maximum(high, low + 1e-9))).x
-        return np.clip(command + change, self._low, self._high)
+        change[free] = lsq_linear(rows, wanted, (low, np.maximum(high, low + 1e-9))).x
+        return command + change

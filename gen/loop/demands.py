@@ -10,7 +10,8 @@ from scipy.ndimage import uniform_filter1d
 
 from gen.conditioning import Affect
 from gen.editing import MotionEdit
-from recognizer.facs import AU_MAX, AU_NAMES
+from gen.loop.controller import STEERED
+from recognizer.facs import AU_INDEX, AU_MAX, AU_NAMES, EMOTION_TO_AU, EMOTION_TO_VA
 
 #: So many seconds of a clip are looked at, and so many demands of a timeline.
 SECONDS, MOST_DEMANDS = 8.0, 8
@@ -31,6 +32,18 @@ class Demand:
     keys: tuple[int, ...]
     aus: np.ndarray
     place: tuple[float, float] | None
+
+    @property
+    def steered(self) -> np.ndarray:
+        """bool ``[24]``: action units that may be corrected: those that are asked for, and those of
+        the emotions in the same quarter of the circumplex, as fear's may help anger."""
+        units = self.command > 0
+        if self.place is not None:
+            for emotion, place in EMOTION_TO_VA.items():
+                if np.array_equal(np.sign(place), np.sign(self.place)):
+                    for name in EMOTION_TO_AU[emotion]:
+                        units[AU_INDEX[name[:4]]] = True
+        return units & np.isin(AU_NAMES, STEERED)
 
     @property
     def command(self) -> np.ndarray:

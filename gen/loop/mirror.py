@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from gen.loop.controller import STEERED, Seen
+from gen.loop.controller import Seen
 from gen.renderers.base import Renderer, before_first_frame
 from recognizer.affect import AffectTrack
 from recognizer.face_model import FaceModel
-from recognizer.facs import ARKIT_INDEX, AU_INDEX, AU_MAX, AU_NAMES, AU_TO_ARKIT, sides
+from recognizer.facs import ARKIT_INDEX, AU_MAX, AU_NAMES, AU_TO_ARKIT, sides
 from recognizer.metrics.agreement import pearson
 from recognizer.motion import MotionTrack
 from recognizer.recognizer import Recognizer
@@ -20,7 +20,7 @@ from recognizer.tracker import FaceTrack, FaceTracker, NoFaceError, largest
 #: Of a neutral clip in which the mouth talks, this quantile is the person at rest.
 _REST_QUANTILE = 0.4
 #: What a command does is learnt by so many levels more of it, in so many frames.
-_PROBE, _PROBE_FRAMES = 1.5, 5
+_PROBE, _PROBE_FRAMES = 1.5, 4
 
 
 class Mirror:
@@ -54,21 +54,22 @@ class Mirror:
         sync = pearson(_lips(face.motion.filled()), _lips(neutral))
         return self._recognizer.read_face(face, self._rest), sync
 
-    def gains(self, motion: MotionTrack, command: np.ndarray) -> np.ndarray:
+    def gains(self, motion: MotionTrack, command: np.ndarray, steered: np.ndarray) -> np.ndarray:
         """What a level more of each steered action unit adds to what is read.
 
         Args:
             motion: in some of its frames it is tried.
             command: ``[24]``, what it shows: what can rise no further is lowered.
+            steered: bool ``[24]``.
 
         Returns:
             ``[26, 24]`` (see :meth:`gen.loop.controller.Seen.outputs`), 0 where nothing is steered.
         """
         few = np.unique(np.linspace(0, len(motion) - 1, _PROBE_FRAMES).round().astype(int))
         plain = MotionTrack(motion.blendshapes[few], motion.pose[few], motion.fps)
-        columns = [AU_INDEX[name] for name in STEERED]
+        columns = np.flatnonzero(steered)
         steps = np.where(command[columns] + _PROBE <= AU_MAX, _PROBE, -_PROBE)
-        tried = [_with_unit(plain, name, step) for name, step in zip(STEERED, steps, strict=True)]
+        tried = [_with_unit(plain, *one) for one in zip(columns, steps, strict=True)]
         plain, *tried = (
             mean_of(self._recognizer.read_face(face, self._rest)).outputs()
             for face in self._tracked([plain, *tried])
@@ -104,10 +105,10 @@ def mean_of(track: AffectTrack, weight: np.ndarray | None = None) -> Seen:
     return Seen(*(weight @ np.nan_to_num(values) for values in columns))
 
 
-def _with_unit(motion: MotionTrack, name: str, levels: float) -> MotionTrack:
+def _with_unit(motion: MotionTrack, unit: int, levels: float) -> MotionTrack:
     """A motion with more of an action unit, whatever made the rest of it."""
     shapes = motion.blendshapes.copy()
-    for stem, value in AU_TO_ARKIT[name].items():
+    for stem, value in AU_TO_ARKIT[AU_NAMES[unit]].items():
         for side in sides(stem):
             shapes[:, ARKIT_INDEX[side]] += levels / AU_MAX * value
     return MotionTrack(np.clip(shapes, 0, 1), motion.pose, motion.fps)

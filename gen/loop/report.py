@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,7 +21,8 @@ class Pass:
     Attributes:
         name: ``"open loop"``, ``"pass 1"`` … or ``"seed 7"``.
         errors: over all that was asked, each demand by how much of the clip is its.
-        sync: Pearson's r of the lips' opening with that of the same speech without expression.
+        sync: Pearson's r of the lips' opening with that of the same speech without expression;
+            NaN where the lips do not move.
         emotion: probability that the recognizer gives to the emotion that was asked for; None
             where none was.
         changed: for each demand, action unit → levels commanded beyond those asked for.
@@ -37,7 +39,8 @@ class Pass:
     @property
     def score(self) -> float:
         """Errors and lost sync as one number; less is better."""
-        return self.errors.score + _SYNC_WEIGHT * (1 - self.sync)
+        lost = 0.0 if math.isnan(self.sync) else 1 - self.sync
+        return self.errors.score + _SYNC_WEIGHT * lost
 
     def __str__(self) -> str:
         parts = []
@@ -46,7 +49,7 @@ class Pass:
         parts.append(f"action units off by {self.errors.units:.2f}")
         if self.emotion is not None:
             parts.append(f"emotion read as {self.emotion:.2f}")
-        parts.append(f"lips r {self.sync:.3f}")
+        parts.append("lips still" if math.isnan(self.sync) else f"lips r {self.sync:.3f}")
         moves = [
             " ".join(f"{name} {by:+.1f}" for name, by in one.items() if abs(by) >= _NAMED)
             for one in self.changed

@@ -61,6 +61,9 @@ BAD = {
     "no steps": (GENERATE + "--steps 0", "--steps must be 1 to 1000"),
     "huge seed": (GENERATE + "--seed 99999999999999999999999", "--seed must be"),
     "negative seed": (GENERATE + "--seed -1", "--seed must be"),
+    "loop of -1 passes": (GENERATE + "--closed-loop -1", "--closed-loop must be 0 to 20"),
+    "loop of 21 passes": (GENERATE + "--closed-loop 21", "--closed-loop must be 0 to 20"),
+    "best of none": (GENERATE + "--best-of 0", "--best-of must be 1 to 100, got 0"),
     # outputs
     "missing output folder": ("generate @me.png @speech.wav -o %no/o.mp4", "there is no folder"),
     "output is a folder": ("generate @me.png @speech.wav -o @folder", "folder"),

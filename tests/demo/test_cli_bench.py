@@ -22,6 +22,11 @@ BAD = {
     "no speech": ("bench motion --clips %mute --speech @folder", "holds no sound"),
     "speech of a file": ("bench motion --clips %mute --speech @speech.wav", "not a folder"),
     "motion's portrait": ("bench motion --clips %mute --portrait @text.png", "not a picture"),
+    "loop, no portrait": ("bench loop @no.png --speech @speech.wav", "no.png"),
+    "loop, text": ("bench loop @text.png --speech @speech.wav", "not a picture"),
+    "loop, no speech": ("bench loop @me.png --speech @no.wav", "no.wav"),
+    "loop, passes": ("bench loop @me.png --speech @speech.wav --passes 0", "--passes must be 1"),
+    "loop, judge": ("bench loop @me.png --speech @speech.wav --judge @folder", "reliability.json"),
     "motion, json ending": ("bench motion --clips %mute --json %o.csv", "must end in .json"),
 }
 

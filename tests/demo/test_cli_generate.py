@@ -86,6 +86,17 @@ def test_motion_that_is_held(run, tmp_path):
     assert MotionTrack.load(tmp_path / "m.csv")["browInnerUp"][9] < 0.8
 
 
+def test_the_closed_loop_says_what_it_did(run, tmp_path):
+    line = GENERATE + "--emotion happiness:0.5 --closed-loop 1 --best-of 2"
+    *passes, ended, made = succeeded(run(line)).stdout.splitlines()
+    assert [one.split(":")[0] for one in passes][:3] == ["seed 0", "seed 1", "open loop"]
+    assert all("action units off by" in one for one in passes)
+    assert "kept: seed" in ended and made == f"{tmp_path / 'o.mp4'}: 15 frames, 0.60 s"
+    check_clip(tmp_path / "o.mp4", 15)
+    calm, _ = succeeded(run(GENERATE + "--closed-loop 2")).stdout.splitlines()
+    assert calm == "nothing is asked for that a face could show"
+
+
 def test_style(run, tmp_path):
     track = MotionTrack.zeros(50)
     track["headYaw"][:] = 12 * np.sin(np.arange(50))
