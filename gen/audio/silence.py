@@ -19,9 +19,11 @@ from recognizer.facs import ARKIT_NAMES
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "silence"
 #: Log-odds of silence at which lips begin to rest, and at which they rest.
-_BEGIN, _REST = 0.0, 3.0
+_BEGIN, _REST = 0.0, 1.0
+#: Neighbours on either side over which log-odds are averaged, none surer than the limit.
+_SMOOTH, _SURE = 1, 4.0
 #: Frames: lips part in so many before speech; after it they wait, then close in so many.
-_PART, _WAIT, _CLOSE = 4, 10, 8
+_PART, _WAIT, _CLOSE = 3, 10, 8
 _MOUTH = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth", "tongue"))]
 
 
@@ -38,8 +40,8 @@ class SilenceDetector:
     pause: np.ndarray
 
     #: Frames before and after a frame that its answer depends on.
-    before = property(lambda self: self.ridge.reach + _WAIT + _CLOSE)
-    after = property(lambda self: self.ridge.reach + _PART)
+    before = property(lambda self: self.ridge.reach + _SMOOTH + _WAIT + _CLOSE)
+    after = property(lambda self: self.ridge.reach + _SMOOTH + _PART)
 
     @classmethod
     def load(cls, path: str | os.PathLike | None = None) -> SilenceDetector:
@@ -75,7 +77,10 @@ def resting(log_odds: np.ndarray) -> np.ndarray:
     it, then growing; and back at 0 when speech begins. It so never jumps, and shorter pauses stay
     as they are. What lies beyond the ends is taken to allow rest.
     """
-    calm = np.clip((np.asarray(log_odds, np.float64) - _BEGIN) / (_REST - _BEGIN), 0, 1)
+    kernel = np.full(2 * _SMOOTH + 1, 1 / (2 * _SMOOTH + 1))
+    limited = np.clip(np.asarray(log_odds, np.float64), -_SURE, _SURE)
+    smooth = np.convolve(np.pad(limited, _SMOOTH, "edge"), kernel, "valid")
+    calm = np.clip((smooth - _BEGIN) / (_REST - _BEGIN), 0, 1)
     ago = np.arange(_WAIT + _CLOSE, -_PART - 1, -1)
     farther = np.where(ago >= 0, (ago - _WAIT) / _CLOSE, -ago / _PART).clip(0, 1)
     padded = np.pad(calm, (_WAIT + _CLOSE, _PART), constant_values=1)

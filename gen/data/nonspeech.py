@@ -7,36 +7,58 @@ from __future__ import annotations
 
 import numpy as np
 
+from gen.data.augment import color, reverberate
+from gen.data.instruments import Band
 from gen.data.records import SAMPLE_RATE
 
 #: Semitones above the key that tunes are made of.
 _SCALES = ((0, 2, 4, 5, 7, 9, 11, 12, 14), (0, 2, 3, 5, 7, 8, 10, 12), (0, 3, 5, 7, 10, 12, 15))
 
 
-def nonspeech(samples: int, rng: np.random.Generator) -> tuple[str, np.ndarray]:
+def nonspeech(
+    samples: int, rng: np.random.Generator, band: Band | None = None
+) -> tuple[str, np.ndarray]:
     """A sound at some level from -90 dB up, and what it is called.
 
-    One in three is joined by a second one, one in five breaks off into digital silence.
+    One in three is joined by a second one, two in five are silent or faint for a while, one in two
+    of the music is in a room.
+
+    Args:
+        samples: how long it is.
+        rng: chance.
+        band: plays most of the music; without it all music is electronic.
 
     Returns:
         Name (``"noise"``, ``"hum"``, ``"music"``, ``"breath"``, ``"clicks"`` or ``"nothing"``) and
         float32 ``[samples]``.
     """
-    makers = (_noise, _hum, _music, _music, _breath, _clicks)
-    if rng.random() < 0.06:
+    if rng.random() < 0.05:
         return "nothing", np.zeros(samples, np.float32)
-    chosen = makers[rng.integers(len(makers))]
-    sound = chosen(samples, rng)
+    name, sound = _any(samples, rng, band)
     if rng.random() < 1 / 3:
-        other = makers[rng.integers(len(makers))](samples, rng)
-        sound = sound + other * 10 ** (-rng.uniform(5, 40) / 20)
-    lowest = -60 if chosen is _music else -90
-    level = 10 ** (rng.uniform(lowest, -10) / 20)
-    if rng.random() < 0.2:
-        edge = rng.integers(samples)
-        half = slice(edge, None) if rng.random() < 0.5 else slice(None, edge)
-        sound[half] = 0
-    return chosen.__name__[1:], np.clip(sound * level, -1, 1).astype(np.float32)
+        sound = sound + _any(samples, rng, band)[1] * 10 ** (-rng.uniform(5, 40) / 20)
+    level = 10 ** (rng.uniform(-50 if name == "music" else -90, -10) / 20)
+    if rng.random() < 0.4:
+        first, last = np.sort(
+            rng.integers(-samples // 2, samples * 3 // 2, size=2).clip(0, samples)
+        )
+        sound[first:last] *= rng.choice((0, 0, 0.01))
+    return name, np.clip(sound * level, -1, 1).astype(np.float32)
+
+
+def _any(samples: int, rng: np.random.Generator, band: Band | None) -> tuple[str, np.ndarray]:
+    makers = {"noise": _noise, "hum": _hum, "breath": _breath, "clicks": _clicks}
+    name = rng.choice([*makers, *["music"] * 4])
+    if name != "music":
+        return name, makers[name](samples, rng)
+    if band is None or rng.random() < 0.25:
+        sound = _electronic(samples, rng)
+    else:
+        sound = _unit(band.play(samples / SAMPLE_RATE, rng))
+    if rng.random() < 0.5:
+        sound = color(sound, rng.normal(0, 5, size=6))
+        sound = _unit(reverberate(sound, rng.uniform(0.2, 1.5), rng.uniform(0.1, 1), rng))
+    return name, sound
 
 
 def _unit(sound: np.ndarray) -> np.ndarray:
@@ -78,7 +100,7 @@ def _hum(samples: int, rng: np.random.Generator) -> np.ndarray:
     return _unit(_unit(sound) + rng.uniform(0.02, 0.6) * _noise(samples, rng))
 
 
-def _music(samples: int, rng: np.random.Generator) -> np.ndarray:
+def _electronic(samples: int, rng: np.random.Generator) -> np.ndarray:
     """Some voices of notes in one key and beat, with or without drums."""
     beat, key = rng.uniform(0.25, 0.75), rng.uniform(90, 300)
     scale = _SCALES[rng.integers(len(_SCALES))]

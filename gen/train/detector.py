@@ -23,6 +23,7 @@ class DetectorConfig:
         components: principal components of the speech features that are kept.
         reach: neighbouring frames on either side.
         strength: inverse of the penalty of the logistic regression.
+        stride: of the frames that count the fit sees every so many; neighbours are much alike.
         balanced: whether both answers count the same, however often they are right.
         held_out: every so many sources are left out for the figures; the detector is then fitted
             on all.
@@ -32,6 +33,7 @@ class DetectorConfig:
     components: int = 128
     reach: int = 2
     strength: float = 1e-3
+    stride: int = 1
     balanced: bool = False
     held_out: int = 4
 
@@ -67,9 +69,10 @@ def fit_detector(sounds: Sequence[Heard], config: DetectorConfig) -> NeighbourRi
         part = ((sound.features - mean) / scale) @ axes
         padded = np.pad(part, ((config.reach,) * 2, (0, 0)), mode="edge")
         shifts = range(2 * config.reach + 1)
-        return np.concatenate([padded[i : i + len(part)] for i in shifts], axis=1)[sound.counts]
+        seen = np.flatnonzero(sound.counts)[:: config.stride]
+        return np.concatenate([padded[i + seen] for i in shifts], axis=1)
 
-    truth = np.concatenate([sound.truth[sound.counts] for sound in sounds])
+    truth = np.concatenate([sound.truth[sound.counts][:: config.stride] for sound in sounds])
     if truth.all() or not truth.any():
         raise ValueError("the sounds hold nothing of what is to be heard, or nothing else")
     model = LogisticRegression(

@@ -13,11 +13,13 @@ from gen.audio.silence import SilenceDetector
 from gen.audio.whisper import WhisperEncoder
 from gen.data.augment import augment
 from gen.data.dataset import aligned_waveform, load_corpus
+from gen.data.instruments import Band
 from gen.data.nonspeech import nonspeech
 from gen.data.records import MotionRecord
 from gen.data.synthesis import recite
 from gen.data.tts import Synthesizer
 from gen.data.upper_face import loudness
+from gen.data.voices import Phone, Speech
 from gen.train.closures import by_frame, texts_of
 from gen.train.detector import DetectorConfig, Heard, fit_detector, judged
 from recognizer.config import read_config
@@ -25,6 +27,8 @@ from recognizer.config import read_config
 _FPS = 25.0
 #: Frames around speech that belong to neither side: lips part before a sound and rest after it.
 _MARGIN = 3
+#: Seconds of a text that is drawn out.
+_LONGEST = 12
 #: Loudness (0..1, see :func:`gen.data.upper_face.loudness`) of pauses and of speech.
 _PAUSE, _SPEECH = 0.15, 0.4
 
@@ -35,18 +39,19 @@ class SilenceConfig(DetectorConfig):
 
     Attributes:
         backends: synthesisers whose voices speak.
-        texts: texts of one or two sentences.
+        texts: texts of one or two sentences, one in seven of them drawn out as if sung.
         records: of filmed speakers, beside them.
         hold_out: records, the last by name, that the fit never sees.
         sounds: without speech, 3 to 10 s each.
     """
 
+    stride: int = 3
     balanced: bool = True
     backends: tuple[str, ...] = ("espeak", "flite")
-    texts: int = 360
-    records: int = 120
+    texts: int = 280
+    records: int = 80
     hold_out: int = 0
-    sounds: int = 320
+    sounds: int = 420
 
 
 def fit_silence(
@@ -69,7 +74,7 @@ def fit_silence(
     Raises:
         FileNotFoundError: there is no such folder.
         ValueError: a bad configuration, or a folder without records beside those held out.
-        BackendUnavailable: a synthesiser is not installed.
+        BackendUnavailable: a synthesiser of voices or of music is not installed.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -81,8 +86,12 @@ def fit_silence(
         raise ValueError(f"{data} holds no more than the {config.hold_out} records to hold out")
     rng = np.random.default_rng(config.seed)
     chosen = [records[i] for i in rng.permutation(len(records))[: config.records]]
-    encoder = WhisperEncoder.from_pretrained()
-    heard = [*spoken(config, encoder), *filmed(chosen, config, encoder), *unspoken(config, encoder)]
+    encoder, band = WhisperEncoder.from_pretrained(), Band()
+    heard = [
+        *spoken(config, encoder, band),
+        *filmed(chosen, config, encoder, band),
+        *unspoken(config, encoder, band),
+    ]
     odds, truth = judged(heard, config)
     SilenceDetector(fit_detector(heard, config), mean_pause(chosen, encoder)).save(output)
     return {
@@ -93,19 +102,31 @@ def fit_silence(
     }
 
 
-def spoken(config: SilenceConfig, encoder: WhisperEncoder) -> list[Heard]:
+def spoken(config: SilenceConfig, encoder: WhisperEncoder, band: Band) -> list[Heard]:
     """Synthesised texts between pauses, in rooms, over noise and music, and from far off."""
     synthesizer, out = Synthesizer(config.seed), []
     for number, script in enumerate(texts_of(config.backends, config.texts, config.seed)):
         rng = np.random.default_rng([config.seed, number])
         speech = recite(script, synthesizer, rng)
+        if number % 7 == 0:
+            speech = drawn_out(speech, rng.uniform(2, 8))
         _, said = by_frame(speech.phones, round(len(speech.waveform) / SAMPLE_RATE * _FPS))
-        out.append(_placed(script.voice.name, speech.waveform, said, ~said, rng, encoder))
+        out.append(_placed(script.voice.name, speech.waveform, said, ~said, rng, encoder, band))
     return out
 
 
+def drawn_out(speech: Speech, factor: float) -> Speech:
+    """The same so many times slower at its own pitch, its first 12 s: a note that is held must not
+    pass for an organ's."""
+    import librosa
+
+    slow = librosa.effects.time_stretch(speech.waveform, rate=1 / factor, n_fft=1024)
+    phones = [Phone(p.ipa, p.start * factor, p.end * factor) for p in speech.phones]
+    return Speech(slow[: _LONGEST * SAMPLE_RATE], phones)
+
+
 def filmed(
-    records: Sequence[MotionRecord], config: SilenceConfig, encoder: WhisperEncoder
+    records: Sequence[MotionRecord], config: SilenceConfig, encoder: WhisperEncoder, band: Band
 ) -> list[Heard]:
     """Recorded speech, treated likewise; loudness tells speech from pauses."""
     out = []
@@ -114,16 +135,16 @@ def filmed(
         level = loudness(record.waveform, len(record.motion))
         said = level > _SPEECH
         waveform = aligned_waveform(record)
-        out.append(_placed(record.speaker, waveform, said, level < _PAUSE, rng, encoder))
+        out.append(_placed(record.speaker, waveform, said, level < _PAUSE, rng, encoder, band))
     return out
 
 
-def unspoken(config: SilenceConfig, encoder: WhisperEncoder) -> list[Heard]:
+def unspoken(config: SilenceConfig, encoder: WhisperEncoder, band: Band) -> list[Heard]:
     """Sounds without speech."""
     out = []
     for number in range(config.sounds):
         rng = np.random.default_rng([config.seed, number, 2])
-        name, sound = nonspeech(round(rng.uniform(3, 10) * SAMPLE_RATE), rng)
+        name, sound = nonspeech(round(rng.uniform(3, 10) * SAMPLE_RATE), rng, band)
         features = encoder.encode(sound, _FPS)
         every = np.ones(len(features), bool)
         out.append(Heard(f"{name} {number}", features, every, every))
@@ -149,6 +170,7 @@ def _placed(
     silent: np.ndarray,
     rng: np.random.Generator,
     encoder: WhisperEncoder,
+    band: Band,
 ) -> Heard:
     """Speech as it comes: after silence, in a room, over other sounds, quiet."""
     hop = SAMPLE_RATE // round(_FPS)
@@ -165,7 +187,7 @@ def _placed(
         waveform = waveform + hiss * rng.standard_normal(len(waveform))
         said, silent = np.pad(said, around), np.pad(silent, around, constant_values=True)
     if rng.random() < 0.5:
-        _, other = nonspeech(len(waveform), rng)
+        _, other = nonspeech(len(waveform), rng, band)
         level = waveform.std() * 10 ** (-rng.uniform(0, 35) / 20)
         waveform = waveform + other * (level / (other.std() + 1e-9))
     if rng.random() < 0.4:
