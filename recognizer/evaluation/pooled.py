@@ -29,6 +29,7 @@ from recognizer.metrics.theval import GROUND_TRUTH, theval_scores
 _COEFFICIENTS = 52
 #: Measures of coefficients that another tool read.
 GIVEN = ("e_fid_given", "delta_e_fid_given")
+_BESIDE = "clips or real clips have no coefficients beside them"
 NO_REFERENCES = "there are no reference clips"
 
 
@@ -155,12 +156,13 @@ def _given(measures: ClipMeasures) -> np.ndarray | None:
 
 
 def _distance(
-    name: str, distance: Callable, features: Callable, draws: int = 100, ordered: bool = True
-) -> Pooled:
+    name: str, distance: Callable, features: Callable, draws: int = 100, ordered: bool = True,
+    lacking: str = "the clips are too short",
+) -> Pooled:  # fmt: skip
     return Pooled(
         (name,), lambda clip: features(clip.measures),
-        lambda rows, real: {name: distance(rows, real)}, features, draws,
-        "the clips are too short", distance, ordered,
+        lambda rows, real: {name: distance(rows, real)}, features, draws, lacking, distance,
+        ordered,
     )  # fmt: skip
 
 
@@ -174,8 +176,8 @@ POOLED: tuple[Pooled, ...] = (
     _distance("delta_e_fid", delta_frechet_distance, _frames),
     _distance("trajectory_fid", trajectory_frechet_distance, _frames, 20),
     _distance("landmark_motion_fid", expression_frechet_distance, _history, ordered=False),
-    _distance("e_fid_given", expression_frechet_distance, _given),
-    _distance("delta_e_fid_given", delta_frechet_distance, _given),
+    _distance("e_fid_given", expression_frechet_distance, _given, lacking=_BESIDE),
+    _distance("delta_e_fid_given", delta_frechet_distance, _given, lacking=_BESIDE),
     *map(_liveliness, MOTION_REGIONS),
     Pooled(("theval_naturalness", "theval_synchronization", "theval_score"),
            lambda clip: theval_row(clip.measures), _theval_figures,
