@@ -11,7 +11,27 @@ from demo.errors import user_errors
 
 Size = Annotated[int, typer.Option(help="Longer side of the frames in pixels, 64 to 4096.")]
 
-app = typer.Typer(help="Measure.", no_args_is_help=True)
+app = typer.Typer(help="Measure.")
+
+
+@app.callback(invoke_without_command=True)
+@user_errors
+def bench(
+    context: typer.Context,
+    portrait: Annotated[Path | None, typer.Option(help="Picture; the packaged one.")] = None,
+    speech: Annotated[Path | None, typer.Option(help="Sound; the packaged one, repeated.")] = None,
+    size: Annotated[list[int] | None, typer.Option(help="256, 512 and 1024 (repeatable).")] = None,
+    seconds: Annotated[
+        list[float] | None, typer.Option(help="Speech in a clip: 10 (repeatable).")
+    ] = None,
+    live: Annotated[float, typer.Option(help="Seconds of live speech; 0 leaves it out.")] = 20.0,
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+) -> None:
+    """Measure: by itself the speed and memory of the whole; a command below measures a part."""
+    if context.invoked_subcommand is None:
+        from demo.commands.bench_speed import run
+
+        run(portrait, speech, size or [256, 512, 1024], seconds or [10.0], live, json)
 
 
 @app.command("motion")

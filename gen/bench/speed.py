@@ -1,0 +1,147 @@
+"""How fast clips are made, and what memory that takes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from gen.bench.live import live_figures
+from gen.bench.stages import StageClock, peak_memory
+from gen.clip import ProgressHook, quiet
+from recognizer.media import ffmpeg_command, read_audio, read_image
+from recognizer.pool import usable_cores
+
+RATE = 16_000
+FPS = 25.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One clip to time.
+
+    Attributes:
+        size: longer side in pixels.
+        seconds: of speech; the given speech is repeated.
+    """
+
+    size: int
+    seconds: float
+
+
+def speed_figures(
+    portrait: Path,
+    speech: Path,
+    runs: Sequence[Run],
+    live_seconds: float,
+    progress: ProgressHook = quiet,
+) -> dict:
+    """Times of clips and of live frames on this machine.
+
+    Args:
+        portrait: a picture.
+        speech: a file with sound.
+        runs: what is made.
+        live_seconds: how much speech is fed in real time; 0 for none.
+
+    Returns:
+        ``machine``; ``clips``, a row each with seconds of every stage, ``wall``, ``realtime``
+        (wall time a second of clip), ``peak_mb`` (of a fresh process) and ``still``, the time in
+        which ffmpeg encodes the portrait as a still of the same length and size, with ``ratio`` to
+        it; ``live``, see :func:`gen.bench.live.live_figures`.
+    """
+    total = len(runs) + (live_seconds > 0)
+    rows = []
+    for done, run in enumerate(runs):
+        progress("clips", done, total)
+        rows.append(_clip_row(portrait, speech, run))
+    figures = {"machine": _machine(), "clips": rows}
+    if live_seconds > 0:
+        progress("clips", len(runs), total)
+        figures["live"] = live_figures(portrait, repeated(speech, live_seconds))
+    progress("clips", total, total)
+    return figures
+
+
+def _machine() -> dict:
+    return {
+        "cores": usable_cores(),
+        "processor": platform.processor() or platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    }
+
+
+def _clip_row(portrait: Path, speech: Path, run: Run) -> dict:
+    stages = made_clip(portrait, speech, run)
+    wall = sum(stages.values())
+    still = _still(portrait, run)
+    return {
+        "size": run.size,
+        "seconds": run.seconds,
+        "stages": {name: round(spent, 3) for name, spent in stages.items()},
+        "wall": round(wall, 2),
+        "realtime": round(wall / run.seconds, 3),
+        "peak_mb": _rounded(peak_memory(made_clip, portrait, speech, run)),
+        "still": round(still, 2),
+        "ratio": round(wall / still, 2),
+    }
+
+
+def made_clip(portrait: Path, speech: Path, run: Run) -> dict[str, float]:
+    """Make a clip as ``facewright generate`` does; returns the seconds of each stage."""
+    import torch
+
+    from gen.pipeline import TalkingHeadPipeline
+
+    clock = StageClock(quiet)
+    clock("loading models", 0, None)
+    pipeline = TalkingHeadPipeline.from_pretrained()
+    clip = pipeline(
+        portrait, repeated(speech, run.seconds), size=run.size, fps=FPS,
+        generator=torch.Generator().manual_seed(0), progress=clock,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        clip.save(Path(folder) / "clip.mp4")
+    clock.stop()
+    return clock.seconds
+
+
+def repeated(speech: Path, seconds: float) -> np.ndarray:
+    """A file's sound at 16 kHz, repeated or cut to a length."""
+    waveform = read_audio(speech, RATE)
+    return np.resize(waveform, int(seconds * RATE))
+
+
+def _still(portrait: Path, run: Run) -> float:
+    """Seconds in which ffmpeg encodes the portrait as a film that stands still."""
+    import cv2
+
+    image = read_image(portrait)
+    side = min(image.shape[:2])
+    image = cv2.resize(image[:side, :side], (run.size, run.size))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "still.png"
+        cv2.imwrite(str(path), image[..., ::-1])
+        start = perf_counter()
+        subprocess.run(
+            [
+                *ffmpeg_command(), "-y", "-loop", "1", "-framerate", str(FPS), "-i", str(path),
+                "-t", str(run.seconds), "-c:v", "libx264", "-preset", "veryfast", "-crf", "18",
+                "-pix_fmt", "yuv420p", str(Path(folder) / "still.mp4"),
+            ],
+            check=True,
+        )  # fmt: skip
+        return perf_counter() - start
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)
