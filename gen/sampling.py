@@ -36,6 +36,9 @@ class Sampling:
             0..1: a network fits the speakers that it was trained on better, the map strangers.
         head_scale: factor of the head's movement, 0..5; a model trained on squared errors moves
             less than its data did.
+        lip_scale: the same of jaw and mouth, 0..2.
+        style: how it should move, as a model that knows styles is told
+            (:meth:`gen.style.Style.token`); ``None`` leaves it open.
         domain: whose lips: ``"real"`` moves as the filmed speakers of the training data do,
             ``"synthetic"`` as its rule-driven ones; ``None`` leaves it open.
         window: frames a window; ``None`` for as many as the model was trained on.
@@ -54,6 +57,8 @@ class Sampling:
     lip_temperature: float = 1.0
     lip_prior: float = 0.0
     head_scale: float = 1.0
+    lip_scale: float = 1.0
+    style: tuple[float, ...] | None = None
     domain: str | None = "real"
     window: int | None = None
     overlap: int = 0
@@ -64,7 +69,8 @@ class Sampling:
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
         highest = {
-            "lip_temperature": 1, "lip_prior": 1, "head_scale": 5, "affect_scale": 3,
+            "lip_temperature": 1, "lip_prior": 1, "head_scale": 5, "lip_scale": 2,
+            "affect_scale": 3,
             "recognizer_guidance": 10,
         }  # fmt: skip
         for name, high in highest.items():
@@ -93,6 +99,7 @@ class WindowSampler:
         self.scheduler = scheduler.from_config(scheduler.config)
         self.options = options
         self.domain = denoiser.domain_index(options.domain)
+        self.style = denoiser.style_token(options.style)
 
     @torch.inference_mode()
     def __call__(
@@ -158,6 +165,7 @@ class WindowSampler:
             audio.expand(copies, -1, -1),
             before.expand(copies, -1, -1),
             torch.full((copies,), self.domain, device=device),
+            None if self.style is None else self.style.expand(copies, -1),
             drop_audio=torch.arange(copies, device=device) == 1,
             drop_prefix=torch.full((copies,), prefix is None, device=device),
         ).sample

@@ -69,6 +69,16 @@ class Style:
             blinks_per_minute=60 * len(depths) / track.duration,
         )
 
+    def token(self) -> np.ndarray:
+        """The style as a motion model is told it: float32 ``[9]``.
+
+        Logarithms of the six deviations of the head, of brows and lips, and of the blinks a minute
+        and five more.
+        """
+        floors = np.array([0.1] * 3 + [0.001] * 3 + [0.005, 0.001])
+        values = np.maximum([*self.head, self.brow, self.lip], floors)
+        return np.log([*values, self.blinks_per_minute + 5]).astype(np.float32)
+
     @classmethod
     def load(
         cls,

@@ -19,7 +19,9 @@ from gen.data.augment import augment
 from gen.data.liven import LIVENED, liven
 from gen.data.records import SAMPLE_RATE, MotionRecord, iter_records
 from gen.data.upper_face import loudness
+from gen.style import Style
 from recognizer.facs import ARKIT_NAMES
+from recognizer.motion import MotionTrack
 
 FPS = 25
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
@@ -29,6 +31,8 @@ _SNAP = 5
 _GROUP_SIZES = (1, 3, 6)
 #: Frames over which a livened head moves without a break, at least.
 _LIVENED_FRAMES = 30 * FPS
+#: Frames on either side of a window that count for its style.
+_AROUND = 5 * FPS
 
 Encode = Callable[[np.ndarray], np.ndarray]
 
@@ -44,6 +48,8 @@ class CorpusConfig:
         weight: share of the training windows, relative to the other corpora.
         liven: replace the head's pose, blinks and brows by generated ones (for speakers filmed
             while holding still).
+        variety: how much these differ in liveliness from stretch to stretch of half a minute, and
+            lips in amplitude half as much: deviation of the logarithm.
         splice: mean seconds of the pieces into which clips are cut and shuffled; 0 leaves them
             whole. A corpus of one grammar otherwise teaches which sentence comes, not its sounds.
         warp: windows are played up to ``exp(warp)`` times faster or slower.
@@ -54,6 +60,7 @@ class CorpusConfig:
     variants: int = 1
     weight: float = 1.0
     liven: bool = False
+    variety: float = 0.0
     splice: float = 0.0
     warp: float = 0.0
 
@@ -217,6 +224,11 @@ class _Stream:
     motion: np.ndarray
     level: np.ndarray
 
+    def style(self, first: int, last: int) -> np.ndarray:
+        """How the motion goes from one frame to another and seconds around, ``[9]``."""
+        around = self.motion[max(0, first - _AROUND) : last + _AROUND].astype(np.float32)
+        return Style.measure(MotionTrack.from_vectors(around, FPS)).token()
+
 
 @dataclass
 class _Corpus:
@@ -257,7 +269,7 @@ class MotionWindows:
                     pieces = splice(pieces, config.splice, rng)
                 motion = [piece.motion for piece in pieces]
                 if config.liven:
-                    motion = _livened(pieces, rng)
+                    motion = _livened(pieces, rng, config.variety)
                 speech = np.concatenate([piece.speech for piece in pieces])
                 level = [loudness(piece.wave, len(piece.motion)) for piece in pieces]
                 level = np.concatenate(level)[:, None].astype(np.float16)
@@ -295,6 +307,15 @@ class MotionWindows:
             "audio_std": np.maximum(audio_std, 1e-3).astype(np.float32),
         }
 
+    def style_statistics(self) -> dict[str, np.ndarray]:
+        """``style_mean``, ``style_std`` ``[9]`` of windows' styles, corpora by their weight."""
+        parts = []
+        for corpus in self._corpora:
+            places = [(s, at) for s in corpus.streams for at in range(0, len(s.motion), 10 * FPS)]
+            parts.append(np.stack([stream.style(at, at) for stream, at in places]))
+        mean, std = _pooled(parts, self._share[:, None])
+        return {"style_mean": mean, "style_std": np.maximum(std, 0.05).astype(np.float32)}
+
     def linear_prior(self, statistics: dict[str, np.ndarray], domain: str) -> dict[str, np.ndarray]:
         """The least-squares map from speech to jaw and mouth, of the sound as recorded.
 
@@ -326,20 +347,32 @@ class MotionWindows:
         return {"prior_weight": weight, "prior_bias": bias}
 
     def batch(
-        self, rng: np.random.Generator, size: int, frames: int, context: int
+        self,
+        rng: np.random.Generator,
+        size: int,
+        frames: int,
+        context: int,
+        styles: bool = False,
     ) -> dict[str, np.ndarray]:
         """``size`` random windows.
+
+        Args:
+            rng: chance.
+            size: B.
+            frames: of each.
+            context: frames of speech on either side.
+            styles: whether to measure how the motion goes within and around each.
 
         Returns:
             ``motion`` float32 ``[B, frames, 58]``, ``speech`` float32 ``[B, frames + 2 * context,
             D]``, ``level`` float32 ``[B, frames]`` (loudness, 0..1), ``measured`` bool ``[B, 58]``,
-            ``corpus`` int64 ``[B]``.
+            ``corpus`` int64 ``[B]`` and, if wanted, ``style`` float32 ``[B, 9]``.
 
         Raises:
             ValueError: a corpus is shorter than a window.
         """
         chosen = rng.choice(len(self._corpora), size=size, p=self._share)
-        motion, speech, level, measured = [], [], [], []
+        motion, speech, level, measured, manner = [], [], [], [], []
         for index in chosen:
             corpus = self._corpora[index]
             stream = corpus.streams[rng.integers(len(corpus.streams))]
@@ -356,13 +389,15 @@ class MotionWindows:
             motion.append(_between(stream.motion, at[context : context + frames]))
             level.append(_between(stream.level, at[context : context + frames])[:, 0])
             measured.append(corpus.measured)
+            if styles:
+                manner.append(stream.style(int(at[0]), math.ceil(at[-1])))
         return {
             "motion": np.stack(motion).astype(np.float32),
             "speech": np.stack(speech).astype(np.float32),
             "level": np.stack(level).astype(np.float32),
             "measured": np.stack(measured),
             "corpus": chosen.astype(np.int64),
-        }
+        } | ({"style": np.stack(manner)} if styles else {})
 
 
 def _between(rows: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -375,14 +410,15 @@ def _between(rows: np.ndarray, at: np.ndarray) -> np.ndarray:
     return (1 - share) * rows[low] + share * rows[high]
 
 
-def _livened(pieces: Sequence[Piece], rng: np.random.Generator) -> list[np.ndarray]:
+def _livened(pieces: Sequence[Piece], rng: np.random.Generator, variety: float) -> list[np.ndarray]:
     out, group, frames = [], [], 0
     for i, piece in enumerate(pieces, start=1):
         group.append(piece)
         frames += len(piece.motion)
         if frames >= _LIVENED_FRAMES or i == len(pieces):
             joined = join_motion([p.motion for p in group])
-            out.append(liven(joined, np.concatenate([p.wave for p in group]), rng))
+            wave = np.concatenate([p.wave for p in group])
+            out.append(liven(joined, wave, rng, variety))
             group, frames = [], 0
     return out
 

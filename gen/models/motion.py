@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,8 +36,9 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
     timestep scales, shifts and gates each block (AdaLN, as in DiT; one projection for all blocks
     and a learned offset for each, as in PixArt-alpha).
 
-    Three conditions can be left out, each for its own learned null embedding, which is what
-    classifier-free guidance contrasts with: speech, prefix and domain.
+    Four conditions can be left out, each for its own learned null embedding, which is what
+    classifier-free guidance contrasts with: speech, prefix, domain and style, a few numbers that
+    say how somebody moves (:meth:`gen.style.Style.token`).
 
     Args:
         motion_dim: columns of a motion vector.
@@ -50,6 +52,7 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
         prefix_frames: ``P``.
         window_frames: ``T`` of training; other lengths work.
         domains: names of the sorts of data a window may come from, a condition.
+        style_dim: columns of a style; 0 for a model that knows none.
         dropout: after attention and feed-forward.
         fps: frames a second of motion and speech features.
     """
@@ -67,6 +70,7 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
         prefix_frames: int = 10,
         window_frames: int = 100,
         domains: tuple[str, ...] = ("real", "synthetic"),
+        style_dim: int = 0,
         dropout: float = 0.0,
         fps: float = 25.0,
     ) -> None:
@@ -86,6 +90,9 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
         self.null_audio = nn.Parameter(torch.randn(dim) * 0.02)
         self.null_prefix = nn.Parameter(torch.randn(dim) * 0.02)
         self.domain = nn.Embedding(len(domains) + 1, dim)
+        if style_dim:
+            self.style_in = nn.Sequential(nn.Linear(style_dim, dim), nn.SiLU(), nn.Linear(dim, dim))
+            self.null_style = nn.Parameter(torch.randn(dim) * 0.02)
         self.time = nn.Sequential(nn.Linear(256, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.modulation = nn.Linear(dim, 6 * dim)
         self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio, dropout) for _ in range(depth))
@@ -101,6 +108,9 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
         self.register_buffer("motion_std", torch.ones(motion_dim))
         self.register_buffer("audio_mean", torch.zeros(audio_dim))
         self.register_buffer("audio_std", torch.ones(audio_dim))
+        if style_dim:
+            self.register_buffer("style_mean", torch.zeros(style_dim))
+            self.register_buffer("style_std", torch.ones(style_dim))
         self.register_buffer("prior_weight", torch.zeros(audio_dim, motion_dim))
         self.register_buffer("prior_bias", torch.zeros(motion_dim))
 
@@ -133,6 +143,24 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
             raise ValueError(f"no domain is called {name!r}; this model knows {', '.join(names)}")
         return names.index(name)
 
+    def style_token(self, style: Sequence[float] | None) -> Tensor | None:
+        """A style as :meth:`forward` takes it, ``[1, style_dim]``.
+
+        Within what was trained on: no number further from the mean than 2.5 deviations.
+
+        Raises:
+            ValueError: it has another number of columns than this model knows.
+        """
+        if style is None:
+            return None
+        if len(style) != self.config.style_dim:
+            raise ValueError(
+                f"this model's styles have {self.config.style_dim} numbers, not {len(style)}"
+            )
+        token = torch.as_tensor(style, dtype=self.dtype, device=self.device)
+        reach = 2.5 * self.style_std
+        return token.clamp(self.style_mean - reach, self.style_mean + reach)[None]
+
     def encode_audio(self, audio: Tensor) -> Tensor:
         """Speech features ``[B, P + T + 2 * audio_context, 384]`` → tokens ``[B, P + T, dim]``.
 
@@ -150,9 +178,11 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
         audio: Tensor,
         prefix: Tensor,
         domain: Tensor,
+        style: Tensor | None = None,
         *,
         drop_audio: Tensor | None = None,
         drop_prefix: Tensor | None = None,
+        drop_style: Tensor | None = None,
         return_dict: bool = True,
     ) -> MotionDenoiserOutput | tuple[Tensor]:
         """One denoising step.
@@ -163,8 +193,10 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
             audio: ``[B, P + T, dim]`` from :meth:`encode_audio`.
             prefix: ``[B, P, 58]`` clean motion before the window, normalised.
             domain: int64 ``[B]`` of :meth:`domain_index`.
+            style: ``[B, style_dim]``; ``None`` for none.
             drop_audio: bool ``[B]``, true where speech is left out.
             drop_prefix: bool ``[B]``, true where there is no prefix.
+            drop_style: bool ``[B]``, true where style is left out.
             return_dict: false for a plain tuple.
 
         Raises:
@@ -183,6 +215,8 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
 
         timestep = torch.as_tensor(timestep, device=sample.device).expand(batch)
         condition = self.time(sinusoid(timestep, 256).to(sample.dtype)) + self.domain(domain)
+        if self.config.style_dim:
+            condition = condition + self._styled(style, drop_style)
         condition = F.silu(condition)
         modulation = rearrange(self.modulation(condition), "b (n d) -> n b 1 d", n=6)
         rotation = rotary(frames, self.config.dim // self.config.heads, tokens)
@@ -192,3 +226,10 @@ class MotionDenoiser(ModelMixin, ConfigMixin):
         tokens = self.norm_out(tokens[:, prefix.shape[1] :]) * (1 + scale) + shift
         out = self.motion_out(tokens)
         return MotionDenoiserOutput(sample=out) if return_dict else (out,)
+
+    def _styled(self, style: Tensor | None, drop: Tensor | None) -> Tensor:
+        """Embeddings ``[B, dim]`` of styles, the null one where there is none."""
+        if style is None:
+            return self.null_style
+        found = self.style_in((style - self.style_mean) / self.style_std)
+        return found if drop is None else torch.where(drop[:, None], self.null_style, found)

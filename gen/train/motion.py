@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from gen.train.options import DiffusionOptions
 from recognizer.train.loop import TrainingLoop
 from recognizer.train.schedule import cosine
 
+#: A network's clean motion for noisy motion at timesteps ``[B]``.
+Denoise = Callable[[MotionDenoiser, Tensor, Tensor], Tensor]
 #: The domain of filmed people.
 _REAL = "real"
 
@@ -38,7 +40,7 @@ class TrainingConfig(DiffusionOptions):
     Attributes:
         corpora: :class:`gen.data.dataset.CorpusConfig` arguments by the name of the data folder.
         encoder: speech encoder, see :func:`gen.audio.load_encoder`.
-        drop_audio, drop_prefix, drop_domain: how often a condition is left out.
+        drop_audio, drop_prefix, drop_domain, drop_style: how often a condition is left out.
         prefix_noise: largest deviation of the noise on the prefix, which at inference is generated.
         speech_noise: largest deviation of the noise on standardised speech features.
         short_windows: share of batches with windows shorter than the model's.
@@ -50,6 +52,7 @@ class TrainingConfig(DiffusionOptions):
     drop_audio: float = 0.1
     drop_prefix: float = 0.15
     drop_domain: float = 0.1
+    drop_style: float = 0.2
     prefix_noise: float = 0.3
     speech_noise: float = 0.3
     short_windows: float = 0.2
@@ -72,7 +75,8 @@ def train(
     """Train a motion model; see :mod:`recognizer.train.loop` for what all trainers share.
 
     A configuration with the key ``base`` is one of an affect branch
-    (:func:`gen.train.affect_branch.train_branch`).
+    (:func:`gen.train.affect_branch.train_branch`), one with the key ``teacher`` that of a student
+    (:func:`gen.train.distill.distill`).
 
     Args:
         config, out_dir, resume: as of every trainer.
@@ -87,13 +91,47 @@ def train(
         FileNotFoundError: a folder is missing.
         ValueError: the configuration does not fit the data, or the loss is no number any more.
     """
-    if _names_base(config):
+    if _names(config, "base"):
         from gen.train.affect_branch import train_branch
 
         return train_branch(config, out_dir, data, cache, resume, encoder)
+    if _names(config, "teacher"):
+        from gen.train.distill import distill
+
+        return distill(config, out_dir, data, cache, resume, encoder)
     config = TrainingConfig.load(config)
-    corpora = read_corpora(config, data)
     encoder = encoder or load_encoder(config.encoder)
+    windows, held_out, domains = read_windows(config, data, encoder, cache)
+    torch.manual_seed(config.seed)
+    denoiser = MotionDenoiser(
+        **{"audio_dim": encoder.dim, "domains": tuple(sorted(set(domains))), **config.model}
+    )
+    statistics = windows.statistics()
+    if denoiser.config.style_dim:
+        statistics |= windows.style_statistics()
+    for name, value in (statistics | windows.linear_prior(statistics, _REAL)).items():
+        getattr(denoiser, name).copy_(torch.from_numpy(value))
+    recipe = MotionRecipe(config, denoiser, windows, held_out, domains, Path(out_dir))
+    recipe.loop.run(resume)
+    return recipe.model_path
+
+
+def read_windows(
+    config: TrainingConfig,
+    data: Sequence[str | os.PathLike],
+    encoder: AudioEncoder,
+    cache: str | os.PathLike | None,
+) -> tuple[MotionWindows, dict[str, list], list[str]]:
+    """What a motion model is trained on and measured with.
+
+    Returns:
+        The windows; by folder the held-out clips, features and record of each; each folder's
+        domain.
+
+    Raises:
+        FileNotFoundError, ValueError: see :func:`read_corpora`.
+    """
+    corpora = read_corpora(config, data)
     windows = MotionWindows(
         [(train_part, options) for train_part, _, options in corpora],
         encoder.encode,
@@ -106,32 +144,15 @@ def train(
         ]
         for folder, (_, kept, _) in zip(data, corpora, strict=True)
     }
-    domains = sorted({options.domain for _, _, options in corpora})
-    torch.manual_seed(config.seed)
-    denoiser = MotionDenoiser(
-        **{"audio_dim": encoder.dim, "domains": tuple(domains), **config.model}
-    )
-    statistics = windows.statistics()
-    for name, value in (statistics | windows.linear_prior(statistics, _REAL)).items():
-        getattr(denoiser, name).copy_(torch.from_numpy(value))
-    recipe = _Recipe(
-        config,
-        denoiser,
-        windows,
-        held_out,
-        [options.domain for _, _, options in corpora],
-        Path(out_dir),
-    )
-    recipe.loop.run(resume)
-    return recipe.model_path
+    return windows, held_out, [options.domain for _, _, options in corpora]
 
 
-def _names_base(config: TrainingConfig | Mapping | str | os.PathLike) -> bool:
-    """Whether a configuration, given or in a YAML file, has the key ``base``."""
+def _names(config: TrainingConfig | Mapping | str | os.PathLike, key: str) -> bool:
+    """Whether a configuration, given or in a YAML file, has a key."""
     if not isinstance(config, str | os.PathLike):
-        return isinstance(config, Mapping) and "base" in config
+        return isinstance(config, Mapping) and key in config
     try:
-        return "base" in (yaml.safe_load(Path(config).read_text(encoding="utf-8")) or ())
+        return key in (yaml.safe_load(Path(config).read_text(encoding="utf-8")) or ())
     except (yaml.YAMLError, UnicodeDecodeError):
         return False  # what is wrong with it is said where it is read
 
@@ -166,8 +187,18 @@ def read_corpora(
     return corpora
 
 
-class _Recipe:
-    """Which windows are denoised under which conditions, and how well lips follow in the end."""
+class MotionRecipe:
+    """Which windows are denoised under which conditions, and how well lips follow in the end.
+
+    Args:
+        config: the run's.
+        denoiser: what is trained.
+        windows, held_out, domains: of :func:`read_windows`.
+        out_dir: of the run.
+    """
+
+    #: Options of the evaluation's :class:`gen.sampling.Sampling`.
+    sampling: Mapping[str, Any] = {}
 
     def __init__(
         self,
@@ -180,16 +211,7 @@ class _Recipe:
     ) -> None:
         self.config, self.windows, self.held_out = config, windows, held_out
         self.model_path = out_dir / "model"
-        self.scheduler = DDIMScheduler(
-            **{
-                "beta_schedule": "squaredcos_cap_v2",
-                "prediction_type": "sample",
-                "clip_sample": False,
-                "timestep_spacing": "trailing",
-                "rescale_betas_zero_snr": True,
-                **config.scheduler,
-            }
-        )
+        self.scheduler = self.schedule_of_noise()
         self.domain_of_corpus = torch.tensor([denoiser.domain_index(name) for name in domains])
         optimizer = torch.optim.AdamW(
             denoiser.parameters(),
@@ -211,6 +233,34 @@ class _Recipe:
         )
         self.loss = MotionLoss(*lip_geometry(), **config.loss).to(self.loop.device)
 
+    def schedule_of_noise(self) -> DDIMScheduler:
+        """The model's own, for training and sampling."""
+        return DDIMScheduler(
+            **{
+                "beta_schedule": "squaredcos_cap_v2",
+                "prediction_type": "sample",
+                "clip_sample": False,
+                "timestep_spacing": "trailing",
+                "rescale_betas_zero_snr": True,
+                **self.config.scheduler,
+            }
+        )
+
+    def task(
+        self, clean: Tensor, denoise: Denoise, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Noisy windows, their timesteps ``[B]``, and what is to be made of them.
+
+        Args:
+            clean: ``[B, T, 58]``.
+            denoise: a network's estimate under the conditions of these windows.
+            generator: chance.
+        """
+        count = self.scheduler.config.num_train_timesteps
+        timestep = torch.randint(count, (len(clean),), generator=generator).to(clean.device)
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        return self.scheduler.add_noise(clean, noise, timestep), timestep, clean
+
     def losses(self) -> dict[str, Tensor]:
         """The loss of noisy windows, and its terms."""
         config, device = self.config, self.loop.device
@@ -221,7 +271,11 @@ class _Recipe:
         if rng.random() < config.short_windows:
             frames = int(rng.integers(min(16, frames), frames + 1))
         batch = self.windows.batch(
-            rng, config.batch_size, options.prefix_frames + frames, options.audio_context
+            rng,
+            config.batch_size,
+            options.prefix_frames + frames,
+            options.audio_context,
+            styles=bool(options.style_dim),
         )
         motion = denoiser.normalize(torch.from_numpy(batch["motion"]).to(device))
         measured = torch.from_numpy(batch["measured"]).to(device)
@@ -251,22 +305,27 @@ class _Recipe:
         corpus = torch.from_numpy(batch["corpus"])
         domain = self.domain_of_corpus[corpus].to(device)
         domain[random(size) < config.drop_domain] = denoiser.domain_index(None)
-        timestep = torch.randint(
-            self.scheduler.config.num_train_timesteps, (size,), generator=generator
-        ).to(device)
-        noisy = self.scheduler.add_noise(clean, normal(clean), timestep)
-        made = denoiser(
-            noisy,
-            timestep,
-            denoiser.encode_audio(speech),
-            prefix,
-            domain,
-            drop_audio=random(size) < config.drop_audio,
-            drop_prefix=drop_prefix,
-        ).sample
-        loss, terms = self.loss(
-            made, clean, before, measured, denoiser.motion_mean, denoiser.motion_std
-        )
+        style = torch.from_numpy(batch["style"]).to(device) if options.style_dim else None
+        drops = {
+            "drop_audio": random(size) < config.drop_audio,
+            "drop_prefix": drop_prefix,
+            "drop_style": random(size) < config.drop_style,
+        }
+
+        def denoise(net: MotionDenoiser, noisy: Tensor, timestep: Tensor) -> Tensor:
+            heard = net.encode_audio(speech)
+            return net(noisy, timestep, heard, prefix, domain, style, **drops).sample
+
+        noisy, timestep, target = self.task(clean, denoise, generator)
+        made = denoise(denoiser, noisy, timestep)
+        return self.judged(made, target, before, measured)
+
+    def judged(
+        self, made: Tensor, target: Tensor, before: Tensor, measured: Tensor
+    ) -> dict[str, Tensor]:
+        """The loss, and its terms: the arguments are those of :class:`MotionLoss`."""
+        net = self.loop.net
+        loss, terms = self.loss(made, target, before, measured, net.motion_mean, net.motion_std)
         return {"loss": loss, **terms}
 
     def evaluate(self) -> dict[str, Any]:
@@ -280,6 +339,7 @@ class _Recipe:
                 made = generator(
                     features,
                     domain=self.loop.net.config.domains[domain],
+                    **self.sampling,
                     generator=torch.Generator().manual_seed(self.config.seed),
                 )
                 r, _, _ = lagged_correlation(lip_opening(made), lip_opening(record.motion), 0)
