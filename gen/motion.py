@@ -22,9 +22,9 @@ from gen.conditioning import Affect
 from gen.editing import MotionEdit, edited
 from gen.models.affect_branch import AffectBranch
 from gen.models.motion import MotionDenoiser
-from gen.models.storage import WEIGHTS_NAME, load_weights, save_weights
 from gen.sampling import LIPS, Pull, Sampling, WindowSampler, last_frames, seam
 from recognizer.motion import MotionTrack
+from recognizer.pretrained import load_config, load_weights, save_weights
 
 PACKAGED_WEIGHTS = Path(__file__).parent / "weights" / "motion"
 
@@ -77,12 +77,9 @@ class MotionGenerator:
             ValueError: its weights do not fit its configuration.
         """
         path = PACKAGED_WEIGHTS if path is None else Path(path)
-        for name in ("config.json", WEIGHTS_NAME, "scheduler_config.json"):
-            if not (path / name).is_file():
-                raise FileNotFoundError(f"{path} is no motion model: it has no {name}")
         return cls(
             load_weights(MotionDenoiser, path),
-            DDIMScheduler.from_pretrained(path),
+            load_config(DDIMScheduler, path, "scheduler_config.json"),
             None if branch is None else load_weights(AffectBranch, branch),
         )
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import torch
 from diffusers import DDIMScheduler
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gen.models.refiner import PatchRefiner
+from recognizer.pretrained import load_config, load_weights, save_weights
 
-WEIGHTS_NAME = "diffusion_pytorch_model.safetensors"
 PACKAGED_WEIGHTS = Path(__file__).parent / "weights" / "refiner"
 
 
@@ -51,22 +50,13 @@ class PatchSampler:
             ValueError: its weights do not fit its configuration.
         """
         path = PACKAGED_WEIGHTS if path is None else Path(path)
-        for name in ("config.json", WEIGHTS_NAME, "scheduler_config.json"):
-            if not (path / name).is_file():
-                raise FileNotFoundError(f"{path} is no refiner: it has no {name}")
-        refiner = PatchRefiner.from_config(PatchRefiner.load_config(path))
-        try:
-            refiner.load_state_dict(load_file(path / WEIGHTS_NAME))
-        except RuntimeError as error:
-            raise ValueError(f"{path / WEIGHTS_NAME} does not fit its config.json") from error
-        return cls(refiner, DDIMScheduler.from_pretrained(path))
+        refiner = load_weights(PatchRefiner, path)
+        return cls(refiner, load_config(DDIMScheduler, path, "scheduler_config.json"))
 
     def save_pretrained(self, path: str | os.PathLike, dtype: torch.dtype = torch.float16) -> None:
         """Write network and scheduler as ``diffusers`` does, in safetensors of ``dtype``."""
-        self.refiner.save_config(path)
         self.scheduler.save_pretrained(path)
-        weights = {n: t.to(dtype).contiguous() for n, t in self.refiner.state_dict().items()}
-        save_file(weights, Path(path) / WEIGHTS_NAME, metadata={"format": "pt"})
+        save_weights(self.refiner, path, dtype)
 
     def to(self, device: torch.device | str) -> PatchSampler:
         """Move the network."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,8 +54,10 @@ class MotionRecord:
             ValueError: the file is no record.
         """
         path = Path(path)
+        # Read whole: what is raised below is then about the content.
+        data = io.BytesIO(path.read_bytes())
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with np.load(data, allow_pickle=False) as archive:
                 return cls(
                     name=path.stem,
                     motion=MotionTrack.from_vectors(archive["vectors"], float(archive["fps"])),
@@ -62,8 +65,9 @@ class MotionRecord:
                     speaker=str(archive["speaker"]),
                     measured=archive["measured"],
                 )
-        except (KeyError, EOFError, OSError) as error:
-            raise ValueError(f"{path.name} is not a motion record: {error}") from error
+        except Exception as error:  # zipfile, zlib and numpy's header parser raise all sorts
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path.name} is not a motion record: {reason}") from error
 
 
 def iter_records(folder: str | os.PathLike):

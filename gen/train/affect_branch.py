@@ -19,7 +19,6 @@ from gen.data.expressions import ExpressiveWindows
 from gen.guidance import AffectError
 from gen.models.affect_branch import AffectBranch, AffectConditions
 from gen.models.motion import MotionDenoiser
-from gen.models.storage import save_weights
 from gen.motion import MotionGenerator
 from gen.sampling import Sampling
 from gen.train.motion import read_corpora
@@ -27,6 +26,7 @@ from gen.train.motion_loss import MotionLoss, lip_geometry
 from gen.train.options import DiffusionOptions
 from recognizer.affect_reader import load_head
 from recognizer.motion import MotionTrack
+from recognizer.pretrained import save_weights
 from recognizer.train.loop import TrainingLoop
 from recognizer.train.schedule import cosine
 

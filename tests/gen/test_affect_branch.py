@@ -13,7 +13,6 @@ from gen.guidance import AffectError
 from gen.mixing import with_residual
 from gen.models.affect_branch import AffectBranch, AffectConditions
 from gen.models.motion import MotionDenoiser
-from gen.models.storage import load_weights, save_weights
 from gen.motion import MotionGenerator
 from gen.pipeline import TalkingHeadPipeline
 from gen.sampling import Sampling
@@ -21,6 +20,7 @@ from recognizer.affect_reader import load_head, read_motion
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX
 from recognizer.motion import MotionTrack
+from recognizer.pretrained import load_weights, save_weights
 
 SMILE = ARKIT_INDEX["mouthSmileLeft"]
 
