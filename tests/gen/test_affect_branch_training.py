@@ -124,7 +124,7 @@ def test_the_recognizer_can_be_left_out_and_errors_are_named(folders, tmp_path):
     assert "recognizer" not in rows[0] and "x0" in rows[0]
     with pytest.raises(ValueError, match="unknown keys drop_audio"):
         train(config(base, drop_audio=0.1), tmp_path, [corpus], encoder=LoudnessEncoder())
-    with pytest.raises(FileNotFoundError, match="no motion model"):
+    with pytest.raises(FileNotFoundError, match="has no config.json"):
         train(config(tmp_path / "none"), tmp_path, [corpus], encoder=LoudnessEncoder())
     encoder = LoudnessEncoder()
     encoder.dim = 3
