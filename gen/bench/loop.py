@@ -19,7 +19,7 @@ from gen.conditioning import Affect
 from gen.loop.closed_loop import SYNC_LOSS, told_units
 from gen.loop.controller import STEERED, Errors, Seen
 from gen.loop.mirror import mean_of
-from gen.loop.rehearsal import rehearse
+from gen.loop.rehearsal import FPS, rehearse
 from gen.loop.report import LoopReport
 from gen.pipeline import TalkingHeadPipeline, prepare_portrait
 from gen.renderers.base import Renderer, before_first_frame
@@ -33,6 +33,8 @@ from recognizer.tracker import FaceTrack, FaceTracker, largest
 INTENSITIES = (0.5, 1.0)
 #: Of a neutral clip in which the mouth talks, this quantile is the person at rest.
 _REST_QUANTILE = 0.4
+#: Every so many frames are read: others than the loop has seen, but for every third of them.
+_EVERY = 2
 #: Coefficients of the steered units, but for those that MediaPipe never scores.
 _BLIND = ("cheekSquint", "noseSneer", "mouthUpperUp")
 _SCORED = sorted(
@@ -48,7 +50,7 @@ _SCORED = sorted(
 
 @dataclass(frozen=True)
 class Shown:
-    """One clip as it was read, from all of its frames.
+    """One clip as it was read.
 
     Attributes:
         errors: by the recognizer that steers.
@@ -250,8 +252,9 @@ def _mean(values: Iterable[float]) -> float:
 def _motion(
     pipeline: TalkingHeadPipeline, waveform: np.ndarray, affect: Affect, generator: torch.Generator
 ) -> MotionTrack:
-    tracks = pipeline.spoken_motion(waveform, affect, generator=generator)
-    return MotionTrack.from_vectors(np.concatenate([track.to_vectors() for track in tracks]))
+    tracks = pipeline.spoken_motion(waveform, affect, fps=FPS, generator=generator)
+    vectors = np.concatenate([track.to_vectors() for track in tracks])[::_EVERY]
+    return MotionTrack.from_vectors(vectors, FPS / _EVERY)
 
 
 def _seed() -> torch.Generator:

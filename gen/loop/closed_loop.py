@@ -23,6 +23,8 @@ from recognizer.unit_reader import CALIBRATION
 UNITS_TOLERANCE, PLACE_TOLERANCE = 0.1, 0.05
 #: The most by which a pass may lower the lips' r with the speech.
 SYNC_LOSS = 0.02
+#: Commands that differ by less, in levels, show the same.
+_LEAST_CHANGE = 0.1
 #: A frame is a demand's from this share on.
 _MOSTLY = 0.5
 
@@ -128,10 +130,14 @@ def close_loop(
             ended = "within tolerance"
             break
         allowed = _speaks(made[-1], made[0])
-        commands.append([
+        wanted = [
             controller.next(command, one, allowed)
             for controller, command, one in zip(controllers, commands[-1], seen, strict=True)
-        ])  # fmt: skip
+        ]
+        if any(np.abs(np.subtract(wanted, tried)).max() < _LEAST_CHANGE for tried in commands):
+            ended = "nothing more to change within the limits"
+            break
+        commands.append(wanted)
     best = min(
         (i for i, one in enumerate(made) if _speaks(one, made[0])),
         key=lambda i: made[i].errors.score,

@@ -16,8 +16,8 @@ from recognizer.facs import AU_MAX, AU_NAMES
 
 #: Action units that can be steered. Those that part, round or press the lips are the words' own.
 STEERED = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU12", "AU14", "AU15", "AU20")
-#: Errors that weigh the same: a level of intensity, and this distance in valence and arousal.
-UNIT_SCALE, PLACE_SCALE = 1.0, 0.2
+#: Errors that weigh the same: levels of intensity, and distance in valence and arousal.
+UNIT_SCALE, PLACE_SCALE = 0.5, 0.2
 #: An action unit of which less than this is read back for each level commanded is not told on this
 #: portrait: its error steers nothing.
 LEAST_GAIN = 0.08
@@ -84,7 +84,7 @@ class Limits:
     untold: float = 1.5
     helping: float = 1.0
     step: float = 2.0
-    effort: float = 0.003
+    effort: float = 0.01
 
     def bounds(self, asked: np.ndarray, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest commands ``[24]`` for asked intensities ``[24]``."""

@@ -109,7 +109,7 @@ def test_limits_hold():
     plant = Plant(gain=0.1, pleasure=(0.01, 0.01))
     loop(plant, asked, passes=6)
     first, told = plant.shown[0], told_units()
-    assert len(plant.shown) > 3
+    assert len(plant.shown) > 2
     for before, units in zip(plant.shown, plant.shown[1:], strict=False):
         assert (units <= 5.001).all() and (units >= 0).all()
         steered = np.isin(np.arange(24), STEERED_ROWS)
