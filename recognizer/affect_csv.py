@@ -27,6 +27,7 @@ import numpy as np
 
 from recognizer.affect import AffectTrack
 from recognizer.facs import ARKIT_NAMES, AU_NAMES, EMOTIONS
+from recognizer.files import whole
 from recognizer.motion import MotionTrack, euler_angles
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def write_csv(path: str | os.PathLike, tracks: Sequence[AffectTrack]) -> None:
         ValueError: there is no track, or their lengths or rates differ.
     """
     table = _table(tracks)
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for frame, time, face, success, confidence, *measured in zip(*table.values(), strict=True):

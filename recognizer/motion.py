@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, POSE_NAMES
+from recognizer.files import whole
 
 _COLUMNS = ("time", *ARKIT_NAMES, *POSE_NAMES)
 _MAX_ROWS = 2_000_000
@@ -117,12 +118,12 @@ class MotionTrack:
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix == ".npz":
-            with open(path, "wb") as file:
+            with whole(path) as part, open(part, "wb") as file:
                 np.savez_compressed(
                     file, blendshapes=self.blendshapes, pose=self.pose, fps=np.float64(self.fps)
                 )
         elif suffix == ".csv":
-            with open(path, "w", newline="", encoding="utf-8") as file:
+            with whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
                 writer.writerow(_COLUMNS)
                 for i, row in enumerate(self.to_vectors()):

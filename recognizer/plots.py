@@ -13,6 +13,7 @@ import numpy as np
 
 from recognizer.affect import AffectTrack
 from recognizer.facs import AU_MAX, AU_NAMES, AU_SENTENCES, EMOTION_TO_VA, EMOTIONS
+from recognizer.files import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +51,8 @@ def save_plot(track: AffectTrack, path: str | os.PathLike, title: str = "") -> N
     if not str(path).lower().endswith(".png"):
         raise ValueError(f"a plot is saved as .png, not {os.path.basename(path)!r}")
     figure = plot(track, title)
-    figure.savefig(path, format="png", dpi=125)
+    with whole(path) as part:
+        figure.savefig(part, format="png", dpi=125)
 
 
 def plot(track: AffectTrack, title: str = "") -> Figure:

@@ -10,6 +10,7 @@ import typer
 
 from demo.checks import in_range, picture, readable, writable
 from demo.progress import progress_bar
+from recognizer.files import write_whole
 
 _PORTRAIT = Path(__file__).parents[1] / "examples" / "portrait.png"
 
@@ -19,7 +20,7 @@ def report(figures: dict, path: Path | None) -> None:
     text = jsonlib.dumps(figures, indent=2) + "\n"
     text = re.sub(r"\[[^\[\]{}\"]+\]", lambda found: " ".join(found[0].split()), text)
     if path:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     else:
         typer.echo(text, nl=False)
 

@@ -28,10 +28,10 @@ from recognizer.evaluate import (
 )
 from recognizer.evaluation.catalogue import METRICS
 from recognizer.evaluation.manifest import Row, read_manifest
-from recognizer.evaluation.measures import write_whole
 from recognizer.evaluation.requests import PICTURES, SOUNDS, VIDEOS
 from recognizer.evaluation.selftest import Subject, selftest
 from recognizer.facs import EMOTIONS
+from recognizer.files import write_whole
 from recognizer.metrics.syncnet import SyncNet
 from recognizer.report import write_report
 

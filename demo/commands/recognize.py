@@ -14,6 +14,7 @@ from demo.progress import progress_bar
 from recognizer.affect import AffectTrack
 from recognizer.affect_csv import write_csv
 from recognizer.facs import ARKIT_NAMES, AU_NAMES, EMOTIONS
+from recognizer.files import write_whole
 from recognizer.judgement import Judgement
 from recognizer.plots import save_plot
 from recognizer.recognizer import Recognizer
@@ -41,7 +42,7 @@ def run(
     if output:
         write_csv(output, tracks)
     if json:
-        json.write_text(jsonlib.dumps(summary(media, found), indent=2) + "\n", encoding="utf-8")
+        write_whole(json, jsonlib.dumps(summary(media, found), indent=2) + "\n")
     if plot:
         save_plot(tracks[found.largest or 0], plot, media.name)
     for track in found.faces:

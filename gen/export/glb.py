@@ -17,6 +17,7 @@ from gen.export.irises import with_irises
 from gen.provenance import SOURCE_TYPE, tool_version
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_NAMES
+from recognizer.files import write_whole
 from recognizer.motion import MotionTrack, rotation_matrix
 
 #: Width of the mean face in metres (bizygomatic breadth of adults, both sexes: Farkas 1994).
@@ -64,8 +65,7 @@ def write_glb(path: str | os.PathLike, track: MotionTrack) -> None:
     }
     text = json.dumps(document, separators=(",", ":")).encode()
     chunks = _chunk(_JSON, text, b" ") + _chunk(_BIN, b"".join(buffer.parts), b"\0")
-    with open(path, "wb") as file:
-        file.write(struct.pack("<III", _MAGIC, 2, 12 + len(chunks)) + chunks)
+    write_whole(path, struct.pack("<III", _MAGIC, 2, 12 + len(chunks)) + chunks)
 
 
 def _mesh(face: FaceModel, buffer: _Buffer) -> dict:

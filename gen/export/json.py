@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from recognizer.facs import ARKIT_NAMES, POSE_NAMES
+from recognizer.files import write_whole
 from recognizer.motion import MotionTrack
 
 
@@ -16,6 +17,4 @@ def write_json(path: str | os.PathLike, track: MotionTrack) -> None:
     rows = np.round(track.to_vectors().astype(float), 5)
     frames = [[None if np.isnan(v) else v for v in row] for row in rows.tolist()]
     document = {"fps": track.fps, "names": [*ARKIT_NAMES, *POSE_NAMES], "frames": frames}
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(document, file, separators=(",", ":"))
-        file.write("\n")
+    write_whole(path, json.dumps(document, separators=(",", ":")) + "\n")

@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from recognizer.facs import ARKIT_NAMES
+from recognizer.files import whole
 from recognizer.motion import MotionTrack
 
 _POSE = (
@@ -28,7 +29,7 @@ def write_livelink(path: str | os.PathLike, track: MotionTrack) -> None:
     track = track.filled()
     names = [name[0].upper() + name[1:] for name in ARKIT_NAMES]
     fps = max(1, round(track.fps))
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["Timecode", "BlendshapeCount", *names, *_POSE])
         for i, (shapes, pose) in enumerate(

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.evaluation.measures import ClipMeasures, write_whole
+from recognizer.evaluation.measures import ClipMeasures
 from recognizer.evaluation.pictures import compare_pictures, describe_portrait
 from recognizer.evaluation.reading import read_clip
+from recognizer.files import write_whole
 from recognizer.pool import run_all
 
 #: Called as ``progress(stage, done, total)``.

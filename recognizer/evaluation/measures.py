@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
+from recognizer.files import write_whole
 from recognizer.motion import MotionTrack
 
 _META = "meta"
@@ -105,16 +104,3 @@ class ClipMeasures:
 
 
 _ARRAYS = tuple(f.name for f in fields(ClipMeasures) if f.type == "np.ndarray")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is never seen half-written."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

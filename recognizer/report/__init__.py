@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from recognizer.evaluation.measures import write_whole
 from recognizer.evaluation.results import Evaluation, SystemsEvaluation
+from recognizer.files import write_whole
 from recognizer.report.page import render
 from recognizer.report.side_by_side import render_systems
 

@@ -1,0 +1,31 @@
+"""Files that are whole or not there: a full disk or Ctrl-C leaves no half of one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole(path: str | os.PathLike) -> Iterator[Path]:
+    """The path of a new file beside ``path``, which takes its place when the block is left.
+
+    An exception inside removes it, and what ``path`` was stays.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.stem[:64]}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_whole(path: str | os.PathLike, content: bytes | str) -> None:
+    """Write bytes, or text as UTF-8."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with whole(path) as part:
+        part.write_bytes(data)
