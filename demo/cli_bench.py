@@ -100,7 +100,7 @@ def bench_loop(
     passes: Annotated[int, typer.Option(help="Passes of the closed loop, at most.")] = 3,
     seeds: Annotated[int, typer.Option(help="Seeds to choose from; 1 leaves that out.")] = 1,
     judge: Annotated[
-        Path | None, typer.Option(help="Folder of networks that read beside those that steer.")
+        Path | None, typer.Option(help="Folder of other networks that read the clips too.")
     ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
     size: Size = 512,

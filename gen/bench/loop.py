@@ -2,7 +2,8 @@
 
 Both are steered by the recognizer that scores them, so that its errors flatter them. Beside them
 stand readings that steered nothing: MediaPipe's own scores against the coefficients that were asked
-for, and, if there is one, another recognizer.
+for, and a judge: the recognizer's experts apart, action units by motion alone and valence-arousal
+by appearance alone, or other networks.
 """
 
 from __future__ import annotations
@@ -58,14 +59,14 @@ class Shown:
         sync: Pearson's r of the lips' opening, read back, with that of the speech alone.
         scores: mean absolute error of MediaPipe's scores, less those of the neutral clip, against
             the coefficients that were asked for, 0..1.
-        judge: the errors by a recognizer that steered nothing, if there is one.
+        judge: the errors by a recognizer that steered nothing.
     """
 
     errors: Errors
     emotion: float
     sync: float
     scores: float
-    judge: Errors | None
+    judge: Errors
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class _Reader:
             float(seen[0].emotion[1 + asked.emotion[1:].argmax()]),
             pearson(lip_opening(face.motion.filled()), self._said),
             float(np.abs(rise - curves.blendshapes()[0])[_SCORED].mean()),
-            errors[1] if errors[1:] else None,
+            errors[1],
         )
 
     def _tracked(self, motion: MotionTrack) -> FaceTrack:
@@ -138,13 +139,13 @@ def try_loop(
         seeds: to choose from; 1 leaves that way out.
         intensities: 0..1 each.
         size: of the frames in pixels.
-        judge: reads the clips beside the steering recognizer.
+        judge: reads the clips beside the steering recognizer; by default its experts apart.
         progress: called for each trial.
 
     Raises:
         NoFaceError: no face is found in drawn frames.
     """
-    readers = [pipeline.recognizer, *([judge] if judge else [])]
+    readers = [pipeline.recognizer, judge or apart(pipeline.recognizer)]
     wanted = [(emotion, level) for emotion in EMOTIONS[1:] for level in intensities]
     ways = {"closed": {"passes": passes}} | ({"best_of": {"seeds": seeds}} if seeds > 1 else {})
     trials: list[Trial] = []
@@ -165,6 +166,12 @@ def try_loop(
             trials.append(Trial(portrait, emotion, level, shown, plans["closed"][2]))
             progress("trials", len(trials), len(portraits) * len(wanted))
     return trials
+
+
+def apart(recognizer: Recognizer) -> Recognizer:
+    """One that reads action units by motion alone and emotions by appearance alone."""
+    silent = {"motion": 0.0} if recognizer.appearance else None
+    return Recognizer(recognizer.head, recognizer.appearance, silent, neutral=recognizer.neutral)
 
 
 def loop_figures(trials: Sequence[Trial]) -> dict:
@@ -222,9 +229,7 @@ def _best(loop: LoopReport, number: int) -> Errors:
 
 def _errors(shown: Shown) -> dict[str, float]:
     found = {"place": shown.errors.place, "units": shown.errors.units, "scores": shown.scores}
-    if shown.judge:
-        found |= {"judge_place": shown.judge.place, "judge_units": shown.judge.units}
-    return found
+    return found | {"judge_place": shown.judge.place, "judge_units": shown.judge.units}
 
 
 def _figure(trials: Sequence[Trial], way: str, name: str) -> dict:
