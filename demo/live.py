@@ -13,8 +13,14 @@ import numpy as np
 from gen.conditioning import Affect, AffectCurves
 
 RATE = 16_000
+#: Seconds of sound that may wait; a machine that is slower than speech leaves out what is more.
+_WAITING = 1.2
+#: Seconds without any sound after which a talk is over.
+_PATIENCE = 20.0
 #: A feeling gets near to a new one in so many seconds.
 _EASE = 0.35
+#: Valence and arousal that have faded to this are gone.
+_FADED = 0.02
 
 
 class LiveAffect(Affect):
@@ -24,6 +30,12 @@ class LiveAffect(Affect):
         super().__init__()
         self.target = target or Affect()
         self._now, self._reached = self.target.curves(np.zeros(1)), 0.0
+
+    @property
+    def known(self) -> tuple[bool, bool, bool]:
+        """Of which it speaks now; of action units always, since anything may come."""
+        felt = self.target.known[1] or bool(np.abs(self._now.valence_arousal).max() > _FADED)
+        return True, felt, felt
 
     def curves(self, times: np.ndarray) -> AffectCurves:
         """What is felt at times ``[T]``: on the way from what was felt to :attr:`target`.
@@ -54,6 +66,9 @@ class LiveSession:
         affect: what is felt at first.
         size: longer side of the frames.
         seconds: so much sound is taken, then it ends.
+
+    Attributes:
+        late: some sound was left out, because frames take longer to make than to show.
     """
 
     def __init__(self, pipeline, portrait: Path, affect: Affect, size: int, seconds: float) -> None:
@@ -62,6 +77,8 @@ class LiveSession:
         self._sound: queue.Queue[np.ndarray | None] = queue.Queue()
         self._frames: deque[np.ndarray] = deque(maxlen=50)
         self._left = int(seconds * RATE)
+        self._waiting = 0
+        self.late = False
         self._error: Exception | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
@@ -82,9 +99,14 @@ class LiveSession:
             raise self._error
         if self._left <= 0:
             raise ValueError("the time for one talk is over: stop and start again")
-        if self.ready and len(samples):
-            self._left -= len(samples)
-            self._sound.put(np.asarray(samples, np.float32))
+        if not self.ready or len(samples) == 0:
+            return
+        if self._waiting > _WAITING * RATE:
+            self.late = True
+            return
+        self._left -= len(samples)
+        self._waiting += len(samples)
+        self._sound.put(np.asarray(samples, np.float32))
 
     def frames(self) -> list[np.ndarray]:
         """The frames since the last call, uint8 ``[H, W, 3]``."""
@@ -110,7 +132,14 @@ class LiveSession:
             self._error = error
 
     def _chunks(self) -> Iterator[np.ndarray]:
-        while (chunk := self._sound.get()) is not None:
+        while True:
+            try:
+                chunk = self._sound.get(timeout=_PATIENCE)
+            except queue.Empty:  # whoever spoke has gone
+                return
+            if chunk is None:
+                return
+            self._waiting -= len(chunk)
             yield chunk
 
 

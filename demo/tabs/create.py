@@ -13,7 +13,7 @@ from demo.components.stages import note_html, stages_html
 from demo.jobs import Job
 from demo.making import Wish, make_clip, measure_clip
 from demo.tabs.common import AT_ONCE, PORTRAIT, QUEUED, SPEECH, framed, resting, said, scratch
-from demo.tabs.feelings import WORDS, affect_of, feeling_controls, named
+from demo.tabs.feelings import EMOTION, TIMELINE, WORDS, affect_of, feeling_controls, named
 from demo.tabs.summary import summary_html
 from gen.text import MAX_TEXT
 from recognizer.media import probe
@@ -29,6 +29,13 @@ _STAGES = (
     ("Report", ("measuring", "looking at portraits", "comparing", "comparing pictures")),
 )
 _SAY = "I am so glad that you came! Yesterday I was sad. But look, what a surprise!"
+_TITLES = ["A cheerful hello", "Bad news, quietly", "From doubt to joy", "Typed, mixed feelings"]
+_EXAMPLES = [
+    [RECORDING, _SAY, EMOTION, "happiness", 0.8],
+    [RECORDING, _SAY, EMOTION, "sadness", 0.6],
+    [RECORDING, _SAY, TIMELINE, "happiness", 0.8],
+    [TYPED, _SAY, WORDS, "happiness", 0.8],
+]
 
 
 def create_tab() -> gr.Video:
@@ -145,6 +152,10 @@ def create_tab() -> gr.Video:
         cancels=[made],
         **AT_ONCE,
     )
+    gr.Examples(
+        _EXAMPLES, [source, text, feeling.mode, feeling.emotion, feeling.intensity],
+        label="To try", example_labels=_TITLES, elem_id="examples", api_visibility="private",
+    )  # fmt: skip
     # The same for programs: no page to keep up to date.
     gr.Button(visible=False).click(
         generate,

@@ -26,11 +26,12 @@ _EVERY = 0.3
 
 @dataclass
 class _Talk:
-    """One visitor's session, and how far its frames were sent; None after it failed."""
+    """One visitor's session, and how many parcels of its frames were sent."""
 
-    session: LiveSession | None
+    session: LiveSession
     resampler: Resampler | None = None
     parcels: int = 0
+    failed: bool = False
 
 
 _talks: dict[str, _Talk] = {}
@@ -103,9 +104,16 @@ def live_tab() -> None:
         None,
         **AT_ONCE,
     )
+    microphone.start_recording(
+        _begin,
+        [portrait, size, *feeling],
+        status,
+        show_progress="hidden",
+        api_visibility="private",
+    )
     microphone.stream(
         _talk,
-        [microphone, portrait, size, *feeling],
+        microphone,
         [player, status],
         stream_every=_EVERY,
         time_limit=limits.MAX_LIVE,
@@ -123,14 +131,24 @@ def live_tab() -> None:
 
 
 @said
-def _talk(sound, portrait, size, mode, emotion, intensity, pad, request: gr.Request):
+def _begin(portrait, size, mode, emotion, intensity, pad, request: gr.Request) -> str:
+    """The microphone is on: the portrait is fitted while the first words are lost."""
+    with _changing:
+        before = _talks.pop(request.session_hash, None)
+    if before is not None:
+        before.session.close()
+    path = limits.checked_picture(portrait)
+    affect = _affect(mode, emotion, intensity, pad)
+    session = LiveSession(pipeline(), path, affect, int(size), limits.MAX_LIVE)
+    _talks[request.session_hash] = _Talk(session)
+    return note_html("Fitting the face …")
+
+
+@said
+def _talk(sound, request: gr.Request):
     """One piece of sound in, the frames that are ready out."""
-    if sound is None:
-        return gr.skip(), gr.skip()
     talk = _talks.get(request.session_hash)
-    if talk is None:
-        talk = _begin(request.session_hash, portrait, size, _affect(mode, emotion, intensity, pad))
-    if talk.session is None:  # it failed, and that was said
+    if sound is None or talk is None or talk.failed:
         return gr.skip(), gr.skip()
     samples, rate = soundfile.read(sound, dtype="float32", always_2d=True)
     if talk.resampler is None or talk.resampler.rate != rate:
@@ -138,20 +156,12 @@ def _talk(sound, portrait, size, mode, emotion, intensity, pad, request: gr.Requ
     try:
         talk.session.hear(talk.resampler(samples))
     except Exception:
-        talk.session = None
+        talk.failed = True  # it is said once
         raise
     note = "Live: speak." if talk.session.ready else "Fitting the face …"
+    if talk.session.late:
+        note = "Live, but this machine is slower than speech: parts of it are left out."
     return _parcel(talk), note_html(note)
-
-
-def _begin(visitor: str, portrait, size, affect: Affect) -> _Talk:
-    with _changing:
-        if visitor not in _talks:
-            _talks[visitor] = _Talk(None)
-            path = limits.checked_picture(portrait)
-            session = LiveSession(pipeline(), path, affect, int(size), limits.MAX_LIVE)
-            _talks[visitor] = _Talk(session)
-        return _talks[visitor]
 
 
 def _parcel(talk: _Talk):
@@ -164,7 +174,7 @@ def _parcel(talk: _Talk):
 
 def _feel(mode, emotion, intensity, pad, request: gr.Request) -> None:
     talk = _talks.get(request.session_hash)
-    if talk is not None and talk.session is not None:
+    if talk is not None:
         talk.session.affect.target = _affect(mode, emotion, intensity, pad)
 
 
@@ -175,7 +185,7 @@ def _affect(mode, emotion, intensity, pad) -> Affect:
 def _end(request: gr.Request):
     """The last frames, when the microphone is off."""
     talk = _talks.pop(request.session_hash, None)
-    if talk is None or talk.session is None:
+    if talk is None:
         return gr.skip(), _idle()
     talk.session.close()
     return _parcel(talk), _idle()
