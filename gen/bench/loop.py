@@ -105,7 +105,7 @@ class _Reader:
         rise = np.nanmean(face.scores, axis=0) - self._scores
         return Shown(
             errors[0],
-            float(seen[0].emotion[1 + asked.emotion[1:].argmax()]),
+            float(seen[0].emotion[asked.felt]),
             pearson(lip_opening(face.motion.filled()), self._said),
             float(np.abs(rise - curves.blendshapes()[0])[_SCORED].mean()),
             errors[1],

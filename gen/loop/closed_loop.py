@@ -205,9 +205,9 @@ def _overall(targets: Sequence[Target], seen: Sequence[Seen], told: np.ndarray) 
 def _emotion(targets: Sequence[Target], seen: Sequence[Seen]) -> float | None:
     """The mean probability of the emotions that are asked for."""
     found = [
-        (one.emotion[1 + target.asked.emotion[1:].argmax()], target.weight.sum())
+        (one.emotion[target.asked.felt], target.weight.sum())
         for target, one in zip(targets, seen, strict=True)
-        if target.asked.emotion[1:].any()
+        if target.asked.felt is not None
     ]
     if not found:
         return None

@@ -18,6 +18,9 @@ from recognizer.facs import AU_MAX, AU_NAMES
 STEERED = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU12", "AU14", "AU15", "AU20")
 #: Errors that weigh the same: levels of intensity, and distance in valence and arousal.
 UNIT_SCALE, PLACE_SCALE = 0.5, 0.2
+#: An emotion read less surely than this is steered to as well, a factor of e weighing as much:
+#: between two emotions valence and arousal jump, and their slope says nothing beforehand.
+_SURE, _LEAST_LIKELY = 0.8, 0.01
 #: An action unit of which less than this is read back for each level commanded is not told on this
 #: portrait: its error steers nothing.
 LEAST_GAIN = 0.08
@@ -38,8 +41,14 @@ class Seen:
     emotion: np.ndarray
 
     def outputs(self) -> np.ndarray:
-        """``[26]``: units and place."""
-        return np.concatenate([self.units, self.place]).astype(np.float64)
+        """``[34]``: units, place and the emotions' log-probabilities."""
+        return np.concatenate([self.units, self.place, np.log(self.emotion + _LEAST_LIKELY)])
+
+    @property
+    def felt(self) -> int | None:
+        """Which emotion is asked for, by its number; None where it is neutral or a mixture."""
+        first, second = np.argsort(-self.emotion[1:], kind="stable")[:2] + 1
+        return int(first) if self.emotion[first] > 2 * self.emotion[second] else None
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ class Controller:
         told: bool ``[24]``: action units whose readings can be relied on.
         steered: bool ``[24]``: action units whose commands may change.
         command: ``[24]`` intensities that are commanded at first.
-        gains: ``[26, 24]``: what a level of each command adds to each output (see
+        gains: ``[34, 24]``: what a level of each command adds to each output (see
             :meth:`Seen.outputs`).
         limits: see :class:`Limits`.
     """
@@ -160,11 +169,14 @@ class Controller:
         from scipy.optimize import lsq_linear
 
         told = self.told & (np.diag(self._gains[: len(AU_NAMES)]) >= LEAST_GAIN)
+        goal = np.concatenate([self.asked.units, self.asked.place, np.full(8, np.log(_SURE))])
+        doubted = (np.arange(8) == self.asked.felt) & (outputs[-8:] < goal[-8:])
         weight = np.concatenate([
             told / (UNIT_SCALE * np.sqrt(max(self.told.sum(), 1))),
             np.isfinite(self.asked.place) / (PLACE_SCALE * np.sqrt(2)),
+            doubted,
         ])  # fmt: skip
-        missing = weight * np.nan_to_num(self.asked.outputs() - outputs)
+        missing = weight * np.nan_to_num(goal - outputs)
         effort = np.sqrt(self.limits.effort)
         # Unknown: the change of each input. Rows: errors after it; distance from what was asked.
         free = self._inputs

@@ -11,7 +11,7 @@ from scipy.ndimage import uniform_filter1d
 from gen.conditioning import Affect
 from gen.editing import MotionEdit
 from gen.loop.controller import STEERED
-from recognizer.facs import AU_INDEX, AU_MAX, AU_NAMES, EMOTION_TO_AU, EMOTION_TO_VA
+from recognizer.facs import AU_MAX, AU_NAMES, EMOTION_TO_AU, EMOTION_TO_VA
 
 #: So many seconds of a clip are looked at, and so many demands of a timeline.
 SECONDS, MOST_DEMANDS = 8.0, 8
@@ -41,8 +41,7 @@ class Demand:
         if self.place is not None:
             for emotion, place in EMOTION_TO_VA.items():
                 if np.array_equal(np.sign(place), np.sign(self.place)):
-                    for name in EMOTION_TO_AU[emotion]:
-                        units[AU_INDEX[name[:4]]] = True
+                    units |= np.isin(AU_NAMES, list(EMOTION_TO_AU[emotion]))
         return units & np.isin(AU_NAMES, STEERED)
 
     @property

@@ -63,7 +63,7 @@ class Mirror:
             steered: bool ``[24]``.
 
         Returns:
-            ``[26, 24]`` (see :meth:`gen.loop.controller.Seen.outputs`), 0 where nothing is steered.
+            ``[34, 24]`` (see :meth:`gen.loop.controller.Seen.outputs`), 0 where nothing is steered.
         """
         few = np.unique(np.linspace(0, len(motion) - 1, _PROBE_FRAMES).round().astype(int))
         plain = MotionTrack(motion.blendshapes[few], motion.pose[few], motion.fps)

@@ -59,11 +59,11 @@ class Plant:
         return track, self.sync(float(units[0].sum()))
 
     def gains(self, motion, command, steered):
-        out = np.zeros((26, 24))
+        out = np.zeros((34, 24))
         for row in np.flatnonzero(steered):
             more = command + np.eye(24)[row]
             after, before = (np.concatenate(self.answer(c)) for c in (more, command))
-            out[:, row] = (after - before) * self.known
+            out[:26, row] = (after - before) * self.known
         return out
 
 
@@ -227,7 +227,7 @@ def test_errors():
 
 
 def test_a_step_back_is_half_as_long():
-    gains = np.zeros((26, 24))
+    gains = np.zeros((34, 24))
     gains[24, AU_INDEX["AU12"]] = 0.01
     asked = Seen(np.zeros(24), np.array([0.9, 0.0]), np.eye(8)[1])
     start = 2.0 * np.eye(24)[AU_INDEX["AU12"]]
