@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gen.affect_sampling import AffectStream
 from gen.audio.closures import close_lips
-from gen.audio.silence import rest_lips
+from gen.audio.silence import Rest
 from gen.audio.windows import SpeechWindow, speech_windows
 from gen.conditioning import Affect
 from gen.editing import MotionEdit, edited
@@ -113,7 +113,7 @@ class MotionGenerator:
         Args:
             features: ``[N, audio_dim]`` speech features at the model's 25 frames a second. One more
                 column holds the log-odds that the lips meet: there they are closed. A second one
-                says how far mouth and jaw are to rest, 0..1.
+                says how far the face is to rest, 0..1 (see :class:`gen.audio.silence.Rest`).
             sampling: see :class:`gen.sampling.Sampling`.
             fps: frame rate of the returned track.
             start: motion just before the first frame, to continue from; else the track begins
@@ -266,7 +266,7 @@ class MotionGenerator:
         made = None if start is None else self._known(start, units)
         noise = torch.empty(0, config.motion_dim)
         expected = torch.empty(0, config.motion_dim, device=device)
-        first = 0
+        first, rest = 0, Rest()
         added = affect and AffectStream(self, sampling, affect, generator)
         for index, window in enumerate(windows):
             count = len(window.features) - lead - config.audio_context
@@ -293,8 +293,10 @@ class MotionGenerator:
             beside = window.features[lead : lead + window.final, config.audio_dim :].T
             final *= units
             final[:, :52] = final[:, :52].clip(0, 1)
-            for change, heard in zip((close_lips, rest_lips), beside, strict=False):
-                final[:, :52] = change(final[:, :52], heard)
+            if len(beside) > 0:
+                final[:, :52] = close_lips(final[:, :52], beside[0])
+            if len(beside) > 1:
+                final = rest(final, beside[1])
             yield np.hstack([final, added.finish(motion, window.final)]) if added else final
             first += window.final
 

@@ -3,7 +3,7 @@
 Silence, rooms and music lie far from anything that a motion model of speakers has heard: in digital
 silence its features are up to seven deviations off, the head freezes, no lid blinks, and lips
 tremble in noise. So where nobody speaks for a while the model is given the features of a pause
-between words, which it knows, and its lips come to rest.
+between words, which it knows, and its lips come to rest; its head keeps moving, but less.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _BEGIN, _REST = 0.0, 1.0
 _SMOOTH, _SURE = 1, 4.0
 #: Frames: lips part in so many before speech; after it they wait, then close in so many.
 _PART, _WAIT, _CLOSE = 3, 10, 8
+#: What a head at rest lacks of its movement, and the share of the way there that a frame goes.
+_CALM, _PACE = 0.4, 0.04
 _MOUTH = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth", "tongue"))]
 
 
@@ -89,16 +91,23 @@ def resting(log_odds: np.ndarray) -> np.ndarray:
     return (share * share * (3 - 2 * share)).astype(np.float32)
 
 
-def rest_lips(blendshapes: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Bring mouth and jaw to rest.
+class Rest:
+    """Brings motion that comes in parts to rest where nobody speaks.
 
-    Args:
-        blendshapes: ``[T, 52]``.
-        share: ``[T]``, 0..1: at 1 the mouth is the portrait's own.
-
-    Returns:
-        float32 ``[T, 52]``.
+    Mouth and jaw go to the portrait's own as far as the share of rest says. The head, which nods
+    while it speaks, calms down and livens up within a second or so.
     """
-    out = np.array(blendshapes, np.float32)
-    out[:, _MOUTH] *= 1 - np.asarray(share, np.float32)[:, None]
-    return out
+
+    def __init__(self) -> None:
+        self._calm: float | None = None
+
+    def __call__(self, vectors: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """float32 ``[n, 58]`` for motion vectors ``[n, 58]`` and the share of rest ``[n]``, 0..1,
+        of 25 frames a second."""
+        out = np.array(vectors, np.float32)
+        out[:, _MOUTH] *= 1 - np.asarray(share, np.float32)[:, None]
+        for row, rest in zip(out, share, strict=True):
+            calm = rest if self._calm is None else self._calm
+            self._calm = calm + (rest - calm) * _PACE
+            row[52:] *= 1 - _CALM * self._calm
+        return out

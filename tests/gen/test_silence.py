@@ -7,7 +7,7 @@ from diffusers import DDIMScheduler
 
 from gen.audio.articulation import ArticulationEncoder
 from gen.audio.ridge import NeighbourRidge
-from gen.audio.silence import SilenceDetector, rest_lips, resting
+from gen.audio.silence import Rest, SilenceDetector, resting
 from gen.data.instruments import Band, Note, compose, midi_file
 from gen.data.nonspeech import nonspeech
 from gen.data.voices import BackendUnavailable
@@ -46,12 +46,25 @@ def test_doubtful_silence_is_half_a_rest():
 
 
 def test_rest_is_the_portraits_own_mouth():
-    shapes = np.full((3, 52), 0.5, np.float32)
-    rested = rest_lips(shapes, np.array([0, 0.5, 1]))
+    shapes = np.full((3, 58), 0.5, np.float32)
+    rested = Rest()(shapes, np.array([0, 0.5, 1]))
     others = np.setdiff1d(np.arange(52), MOUTH)
     assert np.array_equal(rested[0], shapes[0])
     assert np.allclose(rested[1, MOUTH], 0.25) and (rested[2, MOUTH] == 0).all()
     assert (rested[:, others] == 0.5).all() and (shapes == 0.5).all()
+
+
+def test_a_head_calms_down_and_livens_up_slowly():
+    share = np.repeat([0.0, 1, 0], 100)
+    pose = np.ones((300, 58), np.float32)
+    head = Rest()(pose, share)[:, 52:]
+    assert (head[:100] == 1).all() and np.abs(np.diff(head, axis=0)).max() < 0.05
+    assert (head[175:200] < 0.7).all() and (head[275:] > 0.95).all()
+    # Parts make no difference, and who begins at rest is calm at once.
+    rest = Rest()
+    parts = [rest(pose[a:b], share[a:b]) for a, b in ((0, 7), (7, 140), (140, 300))]
+    assert np.array_equal(np.concatenate(parts)[:, 52:], head)
+    assert Rest()(pose[:1], share[100:101])[0, 52] < 0.7
 
 
 class Levels:
@@ -105,7 +118,7 @@ def test_a_detector_is_kept(detector, tmp_path):
         SilenceDetector.load(tmp_path / "none")
 
 
-def test_a_generator_rests_lips_and_nothing_else():
+def test_a_generator_rests_lips_and_calms_the_head():
     torch.manual_seed(0)
     denoiser = MotionDenoiser(audio_dim=6, dim=16, depth=1, heads=2, window_frames=20)
     generator = MotionGenerator(denoiser, DDIMScheduler(prediction_type="sample"))
@@ -120,8 +133,10 @@ def test_a_generator_rests_lips_and_nothing_else():
     none = np.full((50, 1), -20, np.float32)
     free, rested = made(features, none), made(features, none, share)
     assert (rested[20:40][:, MOUTH] == 0).all()
-    assert np.array_equal(np.delete(rested, MOUTH, 1), np.delete(free, MOUTH, 1))
-    assert np.array_equal(np.delete(rested, range(20, 40), 0), np.delete(free, range(20, 40), 0))
+    upper = np.setdiff1d(np.arange(52), MOUTH)
+    assert np.array_equal(rested[:, upper], free[:, upper])
+    assert np.array_equal(rested[:20], free[:20])
+    assert np.array_equal(rested[40:, :52], free[40:, :52])
 
 
 def test_sounds_without_speech():
