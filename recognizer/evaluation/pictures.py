@@ -22,10 +22,12 @@ from recognizer.tracker import FaceTracker
 _SIDE, _FLOW_SIDE = 512, 256
 _DESCRIBED = 8
 #: Frames of a pair that are compared as pictures.
-COMPARED = 16
+COMPARED = 8
 #: Pairs may differ in length by this many frames.
 _SLACK = 2
-_SAME_PLACE = 0.5
+#: Faces overlap by this much at least, and sides' ratios differ by less, where pictures show the
+#: same place.
+_SAME_PLACE, _SAME_SHAPE = 0.5, 0.02
 IMAGE_MEASURES = ("psnr", "ssim", "st_lpips", "lpips")
 
 
@@ -123,7 +125,8 @@ def why_not_paired(clip: ClipMeasures, reference: ClipMeasures) -> str | None:
 
 def why_not_framed(clip: ClipMeasures, reference: ClipMeasures) -> str | None:
     """Why two films' pixels do not show the same place; None where they do."""
-    if clip.size != reference.size:
+    shapes = [one.size[0] / one.size[1] for one in (clip, reference)]
+    if abs(shapes[0] / shapes[1] - 1) > _SAME_SHAPE:
         return (
             f"the reference is {reference.size[0]}x{reference.size[1]}, the clip "
             f"{clip.size[0]}x{clip.size[1]}"
@@ -132,7 +135,8 @@ def why_not_framed(clip: ClipMeasures, reference: ClipMeasures) -> str | None:
     both = clip.success[:frames] & reference.success[:frames]
     if not both.any():
         return "clip and reference show no face at the same time"
-    overlap = np.median(_overlap(clip.boxes[:frames][both], reference.boxes[:frames][both]))
+    boxes = [one.boxes[:frames][both] / np.tile(one.size, 2) for one in (clip, reference)]
+    overlap = np.median(_overlap(*boxes))
     if overlap < _SAME_PLACE:
         return f"the reference is framed otherwise: the faces overlap by {overlap:.2f}"
     return None
@@ -149,17 +153,18 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def compare_pictures(
     clip: Path, reference: Path, frames: int
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """PSNR, SSIM and perceptual distances of frames of two films of one size.
+    """PSNR, SSIM and perceptual distances of frames of two films of one shape; the larger film is
+    brought to the smaller one's size.
 
     Args:
         clip, reference: the films.
         frames: that both have.
 
     Returns:
-        Means over up to 16 frames, evenly spread, and why others are lacking.
+        Means over up to 8 frames, evenly spread, and why others are lacking.
     """
     chosen = _spread(np.arange(frames), COMPARED)
-    pairs = [np.stack(list(frames_at(path, chosen, _SIDE))) for path in (clip, reference)]
+    pairs = _of_one_size(*(list(frames_at(path, chosen, _SIDE)) for path in (clip, reference)))
     figures, reasons = {}, {}
     measures = {"psnr": psnr, "ssim": ssim}
     for name in IMAGE_MEASURES:
@@ -171,6 +176,19 @@ def compare_pictures(
         else:
             figures[name] = float(np.mean(values))
     return figures, reasons
+
+
+def _of_one_size(*films: list[np.ndarray]) -> list[np.ndarray]:
+    import cv2
+
+    height, width = (min(film[0].shape[axis] for film in films) for axis in (0, 1))
+    sized = [
+        [f if f.shape[:2] == (height, width) else cv2.resize(f, (width, height),
+                                                             interpolation=cv2.INTER_AREA)
+         for f in film]
+        for film in films
+    ]  # fmt: skip
+    return [np.stack(film) for film in sized]
 
 
 @functools.cache

@@ -41,7 +41,7 @@ def beside(row: Mapping) -> str:
         lines.append(f"published real {number(row['published'])}")
     if row.get("shuffled") is not None:
         lines.append(f"<small>frames shuffled: {number(row['shuffled'])}</small>")
-    return "<br>".join(lines)
+    return "".join(f"<div>{line}</div>" for line in lines)
 
 
 def scale(name: str, rows: Sequence[Mapping]) -> tuple[float, float] | None:

@@ -20,7 +20,9 @@ _SPREAD, _SIDE, _PIXELS = 8, 640, 144
 _AROUND = 1.7
 
 
-def strip(path: Path, measures: ClipMeasures, anchor: str, marks: Mapping[int, str]) -> str:
+def strip(
+    path: Path, measures: ClipMeasures, anchor: str, marks: Mapping[int, str], last: bool = False
+) -> str:
     """Frames spread over a film and those with marks, each cut out around the face, as HTML.
 
     Args:
@@ -28,26 +30,31 @@ def strip(path: Path, measures: ClipMeasures, anchor: str, marks: Mapping[int, s
         measures: of it.
         anchor: begins the ids of frames.
         marks: frame → what is wrong there.
+        last: marked frames follow the others, so that strips of several films stand in columns.
     """
     spread = np.linspace(0, len(measures) - 1, min(_SPREAD, len(measures))).round().astype(int)
     chosen = sorted({*spread.tolist(), *marks})
+    pictures = dict(zip(chosen, frames_at(path, chosen, _SIDE), strict=False))
+    order = list(dict.fromkeys([*spread.tolist(), *sorted(marks)])) if last else chosen
     figures = []
-    for i, frame in zip(chosen, frames_at(path, chosen, _SIDE), strict=False):
-        bad = ' class="bad"' if i in marks else ""
-        text = f"{i / measures.fps:.2f} s{f'<br>{escape(marks[i])}' if i in marks else ''}"
-        figures.append(
-            f'<figure{bad} id="{anchor}frame{i}"><img alt="frame {i}" '
-            f'src="{jpeg_data(_face(frame, measures, i))}"><figcaption>{text}</figcaption></figure>'
-        )
-    return f'<div class="sheet">{"".join(figures)}</div>'
+    for i in order:
+        if i in pictures:
+            bad = ' class="bad"' if i in marks else ""
+            text = f"{i / measures.fps:.2f} s{f'<br>{escape(marks[i])}' if i in marks else ''}"
+            picture = jpeg_data(_face(pictures[i], measures, i))
+            figures.append(
+                f'<figure{bad} id="{anchor}frame{i}"><img alt="frame {i}" src="{picture}">'
+                f"<figcaption>{text}</figcaption></figure>"
+            )
+    return f'<div class="sheet{" columns" if last else ""}">{"".join(figures)}</div>'
 
 
-def sheet(clip: EvaluatedClip, anchor: str) -> str:
+def sheet(clip: EvaluatedClip, anchor: str, last: bool = False) -> str:
     """:func:`strip` of a clip, its worst moments marked."""
     marks: dict[int, str] = {}
     for one in clip.worst:
         marks[one["frame"]] = ", ".join(filter(None, (marks.get(one["frame"]), one["what"])))
-    return strip(clip.request.clip, clip.measures, anchor, marks)
+    return strip(clip.request.clip, clip.measures, anchor, marks, last)
 
 
 def _face(frame: np.ndarray, measures: ClipMeasures, i: int) -> np.ndarray:

@@ -78,8 +78,9 @@ def _table(found: SystemsEvaluation) -> str:
         "↑ higher, ↓ lower, ≈ nearer to the real clips is better. ★ better than each of the "
         "others over the clips in common: the interval of the paired difference excludes 0, in "
         f"{LEAST_PAIRS} pairs or more. Intervals are not corrected for the number of measures: of "
-        "twenty equal ones one is marked by chance. A frozen face is steady and does not flicker: "
-        "read those beside liveliness. Bars of a row share one scale; "
+        "twenty equal ones one is marked by chance. A Fréchet distance grows where clips are "
+        "drawn twice: its interval may lie above the value. A frozen face is steady and does not "
+        "flicker: read those beside liveliness. Bars of a row share one scale; "
         '<i class="floor"></i> floor, <i class="real"></i> real clips.</p>'
         f'<div class="scroll"><table class="side"><thead><tr><th>measure</th>{head}'
         f"<th>floor, real clips</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
@@ -142,16 +143,13 @@ def _sheets(found: SystemsEvaluation) -> list[str]:
         for j, (system, clips) in enumerate(named.items()):
             if stem in clips:
                 clip = clips[stem]
-                frames = sheet(clip, f"clip{i}system{j}")
+                frames = sheet(clip, f"clip{i}system{j}", last=True)
                 rows.append(_row(system, shown(clip), frames))
                 if clip.reference is not None:
                     references[clip.request.reference] = clip.reference
         for path, measures in list(references.items())[:1]:
-            rows.insert(0, _row("real", "", strip(path, measures, f"clip{i}real", {})))
-        sections.append(
-            f'<section class="clip"><h3>{escape(stem)}</h3>'
-            f'<table class="strips"><tbody>{"".join(rows)}</tbody></table></section>'
-        )
+            rows.insert(0, _row("real", "", strip(path, measures, f"clip{i}real", {}, last=True)))
+        sections.append(f'<section class="clip"><h3>{escape(stem)}</h3>{"".join(rows)}</section>')
     if len(stems) > _SHEETS:
         sections.append(
             f'<p class="note">Frames of {_SHEETS} clips are shown; the JSON has all '
@@ -161,5 +159,5 @@ def _sheets(found: SystemsEvaluation) -> list[str]:
 
 
 def _row(name: str, about: str, frames: str) -> str:
-    note = f'<p class="note">{about}</p>' if about else ""
-    return f"<tr><th><b>{escape(name)}</b></th><td>{note}{frames}</td></tr>"
+    note = f' <span class="note">{about}</span>' if about else ""
+    return f"<p><b>{escape(name)}</b>{note}</p>{frames}"

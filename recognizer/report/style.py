@@ -50,8 +50,7 @@ i.floor{background:#8a5a00}i.real{background:var(--green)}
 .side .best{background:#e9f5ed}.best .value::after{content:" ★";color:var(--green)}
 .pairs td{font-size:.85rem}.pairs td:nth-child(3){width:26%}
 .pairs .sure{font-weight:600}
-.strips{width:100%}.strips th{width:8.5rem;font-size:.8rem;overflow-wrap:anywhere}
-.strips td{padding:.2rem 0}.strips .sheet{margin:0;flex-wrap:nowrap;overflow-x:auto}
+summary h2{display:inline;margin:0}summary{cursor:pointer}
 .scroll{overflow-x:auto}
 .clips{font-size:.85rem;font-variant-numeric:tabular-nums}
 .clips td{text-align:right}.clips thead th:not(:first-child){text-align:right}
@@ -62,6 +61,8 @@ i.floor{background:#8a5a00}i.real{background:var(--green)}
 .sheet{display:flex;flex-wrap:wrap;gap:4px;margin:.5rem 0}
 .sheet figure{margin:0;width:112px}
 .sheet img{display:block;width:112px;height:112px;border-radius:4px;border:3px solid transparent}
+.sheet.columns{display:grid;grid-template-columns:repeat(8,minmax(0,1fr))}
+.sheet.columns figure{width:auto}.sheet.columns img{width:100%;height:auto}
 .sheet .bad img{border-color:var(--red)}
 .sheet figcaption{font-size:.7rem;line-height:1.2;color:var(--soft);padding:1px 3px}
 .sheet .bad figcaption{color:var(--red)}

@@ -154,7 +154,8 @@ def test_pairs_must_match(talkers):
     assert "frames a second" in why_not_paired(one, replace(one, fps=30.0))
     short = replace(one, success=one.success[:50])
     assert "50 frames" in why_not_paired(one, short)
-    assert "512x512" in why_not_framed(one, replace(one, size=(256, 256)))
+    assert "512x512" in why_not_framed(one, replace(one, size=(256, 128)))
+    assert why_not_framed(one, replace(one, size=(256, 256), boxes=one.boxes / 2)) is None
     moved = replace(one, boxes=one.boxes + 200)
     assert "overlap by" in why_not_framed(one, moved)
 
