@@ -128,6 +128,7 @@ def close_loop(
         )
         if good:
             ended = "within tolerance"
+        if good or number == passes:
             break
         allowed = _speaks(made[-1], made[0])
         wanted = [

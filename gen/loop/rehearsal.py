@@ -94,10 +94,12 @@ def rehearse(
         p.start + (np.arange(n) + 0.5)[::EVERY] / FPS for p, n in zip(parts, counts, strict=True)
     ]
     targets = targets_of(affect, demands, np.concatenate(times))
+    if not targets:  # sound ends before any of them is mostly reached
+        return affect, generator, LoopReport(ended="nothing that is asked for lasts")
     seed, report = generator.initial_seed(), LoopReport()
     mirror = Mirror(renderer, recognizer, show(Affect(), seed))
     if seeds > 1:
-        tried = range(seed, seed + seeds)
+        tried = [seed, *((seed + i) % 2**63 for i in range(1, seeds))]
         seed, report = best_seed(show, mirror, affect, targets, tried, progress)
     if passes:
         affect, closed = close_loop(

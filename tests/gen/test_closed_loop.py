@@ -12,7 +12,7 @@ from gen.loop.controller import STEERED, Controller, Errors, Limits, Seen
 from gen.loop.demands import MOST_DEMANDS, SECONDS, corrected, demands_of, excerpts, shares
 from gen.loop.rehearsal import EVERY, FPS, rehearse
 from recognizer.affect import AffectTrack
-from recognizer.facs import AU_INDEX, AU_NAMES
+from recognizer.facs import AU_INDEX, AU_NAMES, EMOTIONS
 from recognizer.models.affect_head import AffectHead
 from recognizer.motion import MotionTrack
 from recognizer.recognizer import Recognizer
@@ -214,6 +214,20 @@ def test_excerpts_of_long_sounds():
     assert sum(p.stop - p.start for p in excerpts(many, demands_of(many, 20.0), 20.0)) <= SECONDS
     assert demands_of(Affect.timeline([{"at": 5, "emotion": "fear"}, *keys[:1]]), 2.0) != []
     assert demands_of(Affect(), 2.0) == []
+
+
+def test_which_emotion_is_asked_for():
+    def felt(affect):
+        return targets_of(affect, demands_of(affect, 3.0), TIMES)[0].asked.felt
+
+    assert felt(Affect.emotion("disgust", 0.3)) == EMOTIONS.index("disgust")
+    assert felt(Affect.action_units({"AU12": 3})) is None
+    assert felt(Affect.valence_arousal(0.76, 0.48)) == EMOTIONS.index("happiness")
+    assert felt(Affect.valence_arousal(0.6, 0.55)) is None  # between joy and surprise
+    anger = demands_of(Affect.emotion("anger", 0.5), 1.0)[0].steered
+    assert {name for name, on in zip(AU_NAMES, anger, strict=True) if on} == {
+        "AU01", "AU02", "AU04", "AU05", "AU07", "AU09", "AU15", "AU20",
+    }  # fmt: skip
 
 
 def test_errors():
