@@ -29,7 +29,9 @@ class Sampling:
 
     Attributes:
         steps: denoising steps a window.
-        guidance_scale: classifier-free guidance on speech; 1 is none, more articulates more.
+        guidance_scale: classifier-free guidance on speech, of jaw and mouth alone; 1 is none, more
+            articulates more. What follows speech by chance (blinks, brows, the head) would come
+            too often.
         lip_temperature: factor of the starting noise of jaw and mouth, 0..1: at 0 the lips hardly
             depend on the seed; head, brows and lids do.
         lip_prior: share of jaw and mouth that is left to the linear map that the model carries,
@@ -172,7 +174,9 @@ class WindowSampler:
         if copies == 1:
             return clean
         heard, deaf = clean.chunk(2)
-        return deaf + scale * (heard - deaf)
+        guided = heard.clone()
+        guided[..., LIPS] = torch.lerp(deaf[..., LIPS], heard[..., LIPS], scale)
+        return guided
 
 
 def seam(expected: Tensor, count: int) -> Pull:
