@@ -19,6 +19,9 @@ _EDGES = (
 _SHAPES: Mapping[str, tuple[float, int]] = {
     "browOuterUp": (1.9, 4), "browDown": (1.15, 0), "browInnerUp": (1.0, 0),
 }  # fmt: skip
+#: Corrugator and depressor pull at the brow's head (AU 4): the share of the way that each place
+#: goes, from the outer end inwards. The model lets the outer end fall nearly as far.
+_LOWERED = np.array([0.3, 0.6, 0.9, 1.0, 1.05])
 #: Skin this near (face widths) follows.
 _REACH = 0.05
 
@@ -37,6 +40,8 @@ def shape_brows(fields: np.ndarray) -> np.ndarray:
         for name in sides(stem) if stem not in ARKIT_INDEX else (stem,):
             field = fields[ARKIT_INDEX[name]]
             strips = [_strip(field, edges, gain, passes) for edges in _EDGES]
+            if stem == "browDown":
+                strips = [np.tile(_LOWERED, 2)[:, None] * strip for strip in strips]
             _lay(field, np.concatenate([list(sum(edges, ())) for edges in _EDGES]), strips)
     return fields
 

@@ -5,40 +5,28 @@ Geometry moves a cheek, but the furrow beside it is finer than the mesh and not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import cv2
 import numpy as np
-from scipy.interpolate import CubicSpline, RBFInterpolator
 from scipy.spatial import cKDTree
 
-from recognizer.face_model import LIPS
+from gen.renderers.fold_lines import Crease, creases
+from gen.renderers.kernels import shade
+from recognizer.face_model import LIPS, LOWER_LID, UPPER_LID
 from recognizer.facs import ARKIT_INDEX
 
-#: The nasolabial furrow deepens with AU 12, 10, 9 and 6; AU 4 stands the skin between the brows in
-#: vertical folds (FACS).
-_SMILE = {"mouthSmile": 1.0, "mouthUpperUp": 0.6, "noseSneer": 0.6, "cheekSquint": 0.3}
-_FROWN = {"browDown": 1.0}
-#: Landmarks by side: wing of the nose, corner of the lips; from between the brows upwards.
-_WING, _CORNER = (129, 358), (61, 291)
-_GLABELLA = ((9, 55, 107), (9, 285, 336))
-#: A nasolabial furrow begins above the wing, bends outwards and ends beside and below the corner
-#: of a smiling mouth (face widths).
-_ABOVE, _BEND, _BESIDE, _BELOW = 0.03, 0.02, 0.07, 0.03
-#: Share of the light lost at the bottom of each, and its width in face widths.
-_SMILE_DEPTH, _SMILE_WIDTH = 0.16, 0.016
-_FROWN_DEPTH, _FROWN_WIDTH = 0.13, 0.009
-#: The cheek that bulges beside the furrow gains light: how much, how far away and how broadly (in
-#: widths of the furrow).
-_SWELL, _BULGE = 0.05, (2.5, 1.5)
-#: A furrow fades over these shares of its length where it begins and where it ends.
-_TAPER = (0.2, 0.5)
+#: The skin that bulges beside a furrow gains light: how far away and how broadly (in widths).
+_BULGE = (2.5, 1.5)
+#: Steepness of a furrow's sides for each share of light that its bottom loses: a light from the
+#: side darkens the side that turns away, and brightens the other.
+_STEEP = 2.0
 #: Shadow in skin is warm, as red scatters farther in it: the share of red, green and blue.
 _WARM = np.float32([0.7, 1.0, 1.15])
-#: Lips carry no fold, nor skin this near to them (face widths).
-_CLEAR = 0.02
-#: A smaller change (of full depth) is not worth drawing.
-_STEP = 0.01
+#: Lips carry no fold, nor skin this near to them; nor do eyes (face widths).
+_CLEAR, _CLEAR_EYES = 0.02, 0.006
+#: The boss of a raised chin is pitted like a peach's stone: what raises it, its middle, half its
+#: size and the size of a pit in face widths, how uneven its light is, and where that begins.
+_PITTED = {"mouthShrugLower": 1.0}
+_BOSS, _BOSS_SIZE, _PIT, _UNEVEN, _PIT_ONSET = 199, (0.12, 0.075), 0.016, 0.045, 0.15
 
 
 class Folds:
@@ -50,22 +38,41 @@ class Folds:
         basis: ``[52, 478, 3]`` pixels by which the coefficients move them.
         head: ``[3, 3]`` rotation of the portrait's head.
         scale: pixels of a face width.
+        slant: ``[2]``: by what share light grows for skin that turns to the right and down by 45
+            degrees (see :attr:`gen.renderers.light.Light.slant`); 0 for light from the front.
     """
 
-    def __init__(self, texture, points: np.ndarray, basis: np.ndarray, head, scale: float) -> None:
-        lips = points[list(LIPS), :2]
-        self._furrows = []
-        for side, tag in enumerate(("Right", "Left")):
-            smile = basis[ARKIT_INDEX["mouthSmile" + tag]]
-            curve = _nasolabial(points, smile, side, head[:2, :2] * scale)
-            self._furrows += [
-                _Furrow(_with_side(_SMILE, tag), curve, texture, _SMILE_DEPTH,
-                        _SMILE_WIDTH * scale, (-1, 1)[side] * _SWELL),
-                _Furrow(_with_side(_FROWN, tag), _smooth(points[list(_GLABELLA[side]), :2]),
-                        texture, _FROWN_DEPTH, _FROWN_WIDTH * scale),
-            ]  # fmt: skip
-        for furrow in self._furrows:
-            furrow.keep_off(lips, _CLEAR * scale)
+    def __init__(
+        self,
+        texture,
+        points: np.ndarray,
+        basis: np.ndarray,
+        head,
+        scale: float,
+        slant=(0.0, 0.0),
+    ) -> None:
+        size = texture.shape[:2]
+        lines = list(creases(points, basis, head, scale))
+        free = _free(points[:, :2], size, scale)
+        layers = [_profile(line, size, scale, np.asarray(slant)) for line in lines]
+        layers.append(_pits(points[_BOSS, :2], np.asarray(head)[:2, :2] * scale, size, scale))
+        self._causes = np.zeros((len(layers), len(ARKIT_INDEX)), np.float32)
+        for row, causes in zip(self._causes, [*(c.causes for c in lines), _PITTED], strict=True):
+            for name, share in causes.items():
+                row[ARKIT_INDEX[name]] = share
+        self._onset = np.float32([*(line.onset for line in lines), _PIT_ONSET])
+        self._amounts = np.zeros(len(layers), np.float32)
+        # By pixel: which folds shade it, and how much each does.
+        fold = np.repeat(np.arange(len(layers)), [len(place) for place, _ in layers])
+        place = np.concatenate([place for place, _ in layers]).astype(np.int64)
+        gain = np.concatenate([gain for _, gain in layers]) * free.ravel()[place]
+        kept = np.flatnonzero(np.abs(gain) > 0.002)
+        kept = kept[np.argsort(place[kept], kind="stable")]
+        pixels, starts = np.unique(place[kept], return_index=True)
+        self._rows, self._columns = np.divmod(pixels, size[1])
+        self._starts = np.append(starts, len(kept)).astype(np.int64)
+        self._fold, self._gain = fold[kept].astype(np.int32), gain[kept].astype(np.float32)
+        self._own = np.ascontiguousarray(texture[self._rows, self._columns][:, :3])
 
     def draw(self, texture: np.ndarray, delta: np.ndarray) -> None:
         """Shade a texture in place.
@@ -74,97 +81,67 @@ class Folds:
             texture: uint8 ``[H, W, C]``.
             delta: ``[52]`` coefficients relative to the portrait's: its own folds it shows already.
         """
-        for furrow in self._furrows:
-            furrow.draw(texture, delta)
-
-
-class _Furrow:
-    """One fold on one portrait.
-
-    Args:
-        causes: coefficient → how much of the fold it makes.
-        curve: ``[K, 2]`` along it, in pixels.
-        texture: uint8 ``[H, W, C]``.
-        depth: share of the light that its bottom loses.
-        width: in pixels.
-        swell: share that the skin beside it gains, negative for the curve's other side.
-    """
-
-    def __init__(self, causes, curve: np.ndarray, texture, depth, width, swell=0.0) -> None:
-        self._index = [ARKIT_INDEX[name] for name in causes]
-        self._share = np.array(list(causes.values()), np.float32)
-        self._amount = 0.0
-        pad = width * sum(_BULGE) * 1.5
-        limit = np.array(texture.shape[1::-1])
-        low = np.clip(np.floor(curve.min(0) - pad).astype(int), 0, limit)
-        high = np.clip(np.ceil(curve.max(0) + pad).astype(int), 0, limit)
-        gain = _profile(curve - low, tuple(high - low), depth, width, swell)
-        rows, columns = np.nonzero(np.abs(gain) > 0.003)
-        self._place = (rows + low[1], columns + low[0])
-        self._gain = gain[rows, columns, None] * _WARM
-        self._own = texture[self._place][:, :3].astype(np.float32)
-
-    def keep_off(self, polygon: np.ndarray, clear: float) -> None:
-        """Fade out near points ``[N, 2]`` (within their hull), ``clear`` pixels from them."""
-        hull = cv2.convexHull(polygon.astype(np.float32))
-        rows, columns = self._place
-        for i, place in enumerate(zip(columns.tolist(), rows.tolist(), strict=True)):
-            away = -cv2.pointPolygonTest(hull, place, True)
-            self._gain[i] *= np.clip(away / clear - 0.5, 0, 1)
-
-    def draw(self, texture: np.ndarray, delta: np.ndarray) -> None:
-        amount = float(np.clip(self._share @ delta[self._index], 0, 1))
-        amount = _STEP * round(amount / _STEP)
-        if amount == self._amount:
+        caused = self._causes @ np.asarray(delta, np.float32)
+        amounts = np.clip((caused - self._onset) / (1 - self._onset), 0, 1)
+        if np.array_equal(amounts, self._amounts):
             return
-        self._amount = amount
-        shaded = self._own * (1 + amount * self._gain) + 0.5
-        texture[(*self._place, slice(0, 3))] = np.clip(shaded, 0, 255).astype(np.uint8)
+        self._amounts = amounts
+        shade(
+            texture, self._rows, self._columns, self._own, self._starts, self._fold, self._gain,
+            amounts, _WARM,
+        )  # fmt: skip
 
 
-def _with_side(causes: Mapping[str, float], tag: str) -> dict[str, float]:
-    return {stem + tag: share for stem, share in causes.items()}
+def _free(points: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray:
+    """How much of a fold may be seen: float32 ``[H, W]``, 0 on lips and eyes, 1 beside them."""
+    out = np.ones(size, np.float32)
+    eyes = [[*upper, *lower] for upper, lower in zip(UPPER_LID, LOWER_LID, strict=True)]
+    for outline, clear in ((LIPS, _CLEAR), *((eye, _CLEAR_EYES) for eye in eyes)):
+        mask = np.ones(size, np.uint8)
+        hull = cv2.convexHull(points[list(outline)].astype(np.float32))
+        cv2.fillConvexPoly(mask, np.round(hull).astype(np.int32), 0)
+        away = cv2.distanceTransform(mask, cv2.DIST_L2, 5) / (clear * scale)
+        out *= np.clip(away - 0.5, 0, 1)
+    return out
 
 
-def _nasolabial(points: np.ndarray, smile: np.ndarray, side: int, frame: np.ndarray) -> np.ndarray:
-    """Where in the portrait ``[K, 2]`` the furrow's skin lies.
-
-    A furrow is not a line of the skin: it is where the cheek comes to rest on a smiling lip. It is
-    laid out on the smiling face and carried back to the portrait's.
-
-    Args:
-        points: ``[478, 3]`` landmarks in pixels.
-        smile: ``[478, 3]`` how that side's smile moves them.
-        side: 0 for the subject's right (image left), 1 for the left.
-        frame: ``[2, 2]``: its columns are a face width to the right and down in the picture.
-    """
-    outward, down = frame[:, 0] * (-1, 1)[side], frame[:, 1]
-    moved = (points + smile)[:, :2]
-    begin = moved[_WING[side]] - _ABOVE * down
-    end = moved[_CORNER[side]] + _BESIDE * outward + _BELOW * down
-    bend = (begin + end) / 2 + 2 * _BEND * outward
-    t = np.linspace(0, 1, 200)[:, None]
-    curve = (1 - t) ** 2 * begin + 2 * t * (1 - t) * bend + t**2 * end
-    skin = RBFInterpolator(moved[:468], -smile[:468, :2], neighbors=12, kernel="linear")
-    return curve + skin(curve)
-
-
-def _smooth(chain: np.ndarray) -> np.ndarray:
-    """A curve ``[200, 2]`` through points."""
-    along = np.cumsum(np.r_[0, np.linalg.norm(np.diff(chain, axis=0), axis=1)])
-    return CubicSpline(along, chain)(np.linspace(0, along[-1], 200))
-
-
-def _profile(curve: np.ndarray, size, depth: float, width: float, swell: float) -> np.ndarray:
-    """Relative change of light ``[h, w]`` around a curve ``[K, 2]``."""
-    ys, xs = np.mgrid[: size[1], : size[0]]
-    pixels = np.stack([xs, ys], -1)
-    away, nearest = cKDTree(curve).query(pixels)
-    tangent, offset = np.gradient(curve, axis=0)[nearest], pixels - curve[nearest]
-    side = tangent[..., 0] * offset[..., 1] - tangent[..., 1] * offset[..., 0]
-    share = nearest / (len(curve) - 1)
-    fade = np.minimum(share / _TAPER[0], (1 - share) / _TAPER[1]).clip(0, 1)
+def _profile(line: Crease, size: tuple[int, int], scale: float, slant: np.ndarray):
+    """What a fold does to light: indices of pixels ``[N]`` and relative changes ``[N]``."""
+    width = line.width * scale
     far, broad = _BULGE
-    bulge = np.exp(-(((away / width - far) / broad) ** 2)) * (side * swell > 0)
-    gain = abs(swell) * bulge - depth * np.exp(-((away / width) ** 2))
-    return (gain * fade * fade * (3 - 2 * fade)).astype(np.float32)
+    reach = width * (far + 1.5 * broad)
+    low = np.clip(np.floor(line.curve.min(0) - reach).astype(int), 0, size[::-1])
+    high = np.clip(np.ceil(line.curve.max(0) + reach).astype(int), 0, size[::-1])
+    ys, xs = np.mgrid[low[1] : high[1], low[0] : high[0]]
+    pixels = np.stack([xs.ravel(), ys.ravel()], -1)
+    away, nearest = cKDTree(line.curve).query(pixels, distance_upper_bound=reach)
+    seen = np.isfinite(away)
+    pixels, away, nearest = pixels[seen], away[seen] / width, nearest[seen]
+    tangent = np.gradient(line.curve, axis=0)[nearest]
+    offset = (pixels - line.curve[nearest]) / width
+    side = tangent[:, 0] * offset[:, 1] - tangent[:, 1] * offset[:, 0]
+    along = nearest / (len(line.curve) - 1)
+    fade = np.minimum(along / line.taper[0], (1 - along) / line.taper[1]).clip(0, 1)
+    valley = np.exp(-(away**2))
+    bulge = np.exp(-(((away - far) / broad) ** 2)) * (side * line.swell > 0)
+    # The skin's height is -valley: light grows where it rises away from the lamp.
+    lit = -2 * _STEEP * line.depth * valley * (offset @ slant)
+    gain = abs(line.swell) * bulge - line.depth * valley + lit
+    return pixels[:, 1] * size[1] + pixels[:, 0], gain * fade * fade * (3 - 2 * fade)
+
+
+def _pits(centre: np.ndarray, frame: np.ndarray, size: tuple[int, int], scale: float):
+    """A pitted chin, as :func:`_profile`."""
+    reach = max(_BOSS_SIZE) * scale
+    low = np.clip(np.floor(centre - reach).astype(int), 0, size[::-1])
+    high = np.clip(np.ceil(centre + reach).astype(int), 0, size[::-1])
+    ys, xs = np.mgrid[low[1] : high[1], low[0] : high[0]]
+    if not xs.size:
+        return np.zeros(0, int), np.zeros(0)
+    x, y = np.moveaxis((np.stack([xs, ys], -1) - centre) @ np.linalg.inv(frame).T, -1, 0)
+    inside = np.clip(1 - (x / _BOSS_SIZE[0]) ** 2 - (y / _BOSS_SIZE[1]) ** 2, 0, 1)
+    noise = np.random.default_rng(0).normal(size=xs.shape).astype(np.float32)
+    fine, coarse = (cv2.GaussianBlur(noise, (0, 0), s * _PIT * scale) for s in (0.6, 1.2))
+    grain = (fine - coarse) / max(float(np.std(fine - coarse)), 1e-6)
+    gain = _UNEVEN * (np.clip(grain, -2, 1.2) - 0.3) * inside
+    return (ys * size[1] + xs).ravel(), gain.ravel()

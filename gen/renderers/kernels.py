@@ -22,3 +22,27 @@ def blend(rest, weights, basis):
                 for j in range(3):
                     out[i, j] += w * basis[k, i, j]
     return out
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def shade(texture, rows, columns, own, starts, folds, gains, amounts, tint):
+    """Change the light of some pixels of a texture, in place.
+
+    Args:
+        texture: uint8 ``[H, W, C]``, colours in the first three channels.
+        rows, columns: int64 ``[P]``.
+        own: uint8 ``[P, 3]``: the pixels unshaded.
+        starts: int64 ``[P + 1]``: where in the next two a pixel's folds are.
+        folds: int32 ``[N]``.
+        gains: float32 ``[N]``: relative change by that fold when it is full.
+        amounts: float32 ``[K]`` of the folds, 0..1.
+        tint: float32 ``[3]``: how much of the change each colour takes.
+    """
+    for i in range(len(rows)):
+        gain = 0.0
+        for j in range(starts[i], starts[i + 1]):
+            gain += amounts[folds[j]] * gains[j]
+        gain = min(max(gain, -0.5), 0.3)
+        for k in range(3):
+            value = own[i, k] * (1 + gain * tint[k]) + 0.5
+            texture[rows[i], columns[i], k] = min(max(value, 0.0), 255.0)

@@ -47,6 +47,13 @@ class Light:
         self._inside = np.ones(len(points), np.float32)
         self._inside[list(FACE_OVAL)] = 0.0
 
+    @property
+    def slant(self) -> np.ndarray:
+        """``[2]``: by what share light grows as skin that faces the camera begins to turn to the
+        right and down (a radian would give all of it)."""
+        frontal = max(float(self._model[0] - self._model[3]), 0.25)
+        return self._model[1:3] / frontal
+
     def gain(self, points: np.ndarray) -> np.ndarray:
         """By how much light grows where the mesh is now: ``[478]``, 1 for as in the portrait."""
         gain = self._shading(self._normals(points)) / self._shade

@@ -18,8 +18,9 @@ _ROUND = 0.7
 _NARROW, _RISE, _DROP = 0.40, 0.09, 0.14
 #: The red turns outwards: its border moves this much farther than the inner lip.
 _EVERT = 1.3
-#: Press (AU 24): the red narrows by this share; the head model's own press mostly widens.
-_THIN, _WIDEN = 0.6, 1.0
+#: Press (AU 24): the red narrows by this share. The head model's own press is a smile's half
+#: brother: these shares of what it does sideways and upwards are left.
+_THIN, _WIDEN, _LIFT = 0.6, 0.5, 0.2
 
 
 def shape_lips(basis: np.ndarray, rest: np.ndarray, topology: Topology, rotation) -> None:
@@ -97,4 +98,5 @@ class _LipPlane:
         own = 1 / (1 + np.exp(-side * self._x / (0.06 * self._width)))
         toward = np.where(self._lower, -1.0, 1.0)
         field *= _WIDEN
+        field += ((_LIFT / _WIDEN - 1) * (field @ self._down))[:, None] * self._down
         field += (_THIN * toward * inside * share * own)[:, None] * self._down

@@ -17,6 +17,7 @@ from gen.renderers.lips import LipRims, Lips
 from gen.renderers.mouth import Mouth
 from gen.renderers.portrait import Portrait
 from gen.renderers.topology import face_topology
+from gen.renderers.unit_shapes import shape_units
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX
 from recognizer.motion import rotation_matrix
@@ -26,6 +27,9 @@ _FRINGE = 1.3  # pixels over which a lip's or a lid's edge fades
 #: Degrees and face widths beyond which a photograph shows nothing of a face.
 _POSE_LIMIT = np.array([60.0, 60.0, 60.0, 2.0, 2.0, 2.0])
 _BLINK = (ARKIT_INDEX["eyeBlinkRight"], ARKIT_INDEX["eyeBlinkLeft"])
+#: Tightened (AU 7), the upper lid comes down a little, too: a share of the way.
+_SQUINT = (ARKIT_INDEX["eyeSquintRight"], ARKIT_INDEX["eyeSquintLeft"])
+_TIGHTEN = 0.1
 
 
 class MeshRenderer:
@@ -48,7 +52,7 @@ class MeshRenderer:
         self._head = portrait.pose.rotation
         self._rest = np.asarray(topology.refine @ portrait.landmarks)
         self._space = self._camera.unproject(self._rest)
-        turned = shape_brows(model.landmark_blendshapes) @ (self._head.T * self._scale)
+        turned = shape_brows(shape_units(model.landmark_blendshapes)) @ (self._head.T * self._scale)
         basis = np.stack([topology.refine @ field for field in turned]).astype(np.float32)
         shape_lips(basis, self._rest, topology, portrait.pose.rotation)
         self._lids = [
@@ -70,8 +74,9 @@ class MeshRenderer:
         self._texture = self._backdrop.person.copy()
         self._rims = LipRims(self._texture, self._rest, topology, self._scale)
         self._folds = Folds(
-            self._texture, self._rest[:478], basis[:, :478], self._head, self._scale
-        )
+            self._texture, self._rest[:478], basis[:, :478], self._head, self._scale,
+            self._light.slant,
+        )  # fmt: skip
         self._rest_gap = self._gap(self._rest)
         self._down = np.array([*(self._head[:2, 1] / np.linalg.norm(self._head[:2, 1])), 0.0])
 
@@ -84,8 +89,8 @@ class MeshRenderer:
 
         space = blend(self._space, delta, self._basis)
         travels = [
-            lid.close(space, float(delta[blink]))
-            for lid, blink in zip(self._lids, _BLINK, strict=True)
+            lid.close(space, float(delta[blink] + _TIGHTEN * delta[squint]))
+            for lid, blink, squint in zip(self._lids, _BLINK, _SQUINT, strict=True)
         ]
         self._lips.settle(space, wanted)
         points = self._camera.project(self._camera.move(space, rotation, translation))

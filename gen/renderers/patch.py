@@ -16,6 +16,7 @@ from gen.renderers.camera import HeadCamera
 from gen.renderers.lip_shapes import shape_lips
 from gen.renderers.portrait import Portrait
 from gen.renderers.topology import face_topology
+from gen.renderers.unit_shapes import shape_units
 from recognizer.face_model import LIP_CORNERS, LOWER_INNER_LIP, UPPER_INNER_LIP, FaceModel
 from recognizer.motion import rotation_matrix
 
@@ -91,7 +92,7 @@ class PatchView:
         self._pixel = kind.side * margin * portrait.pose.scale / pixels
         turn = portrait.pose.rotation.T * portrait.pose.scale
         self._rest = self._camera.unproject(portrait.landmarks[list(_POINTS)])
-        self._basis = _lip_basis(portrait, model.landmark_blendshapes @ turn)
+        self._basis = _lip_basis(portrait, shape_units(model.landmark_blendshapes) @ turn)
         centre = portrait.landmarks[list(kind.anchors)].mean(0)
         centre = centre + portrait.pose.rotation[:, 1] * kind.below * portrait.pose.scale
         self._centre = self._camera.unproject(centre)
