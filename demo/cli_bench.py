@@ -69,11 +69,14 @@ def bench_control(
     portraits: Annotated[list[Path], typer.Argument(help="Pictures.")],
     json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
     size: Size = 512,
+    units: Annotated[
+        bool, typer.Option("--units", help="Action units, read by the recognizer.")
+    ] = False,
 ) -> None:
     """Command single blendshapes on portraits and read them back from the pictures."""
     from demo.commands.bench import control
 
-    control(portraits, json, size)
+    control(portraits, json, size, units)
 
 
 @app.command("affect")

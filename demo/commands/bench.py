@@ -25,16 +25,25 @@ def report(figures: dict, path: Path | None) -> None:
         typer.echo(text, nl=False)
 
 
-def control(portraits: list[Path], json: Path | None, size: int) -> None:
+def control(portraits: list[Path], json: Path | None, size: int, units: bool) -> None:
     """See ``facewright bench control --help``."""
     in_range(size, 64, 4096, "--size")
     if json:
         writable(json, ".json")
-    from gen.bench.control import control_benchmark
     from recognizer.media import read_image
 
     images = {path.name: read_image(picture(path)) for path in portraits}
-    report(control_benchmark(images, size), json)
+    if units:
+        from gen.bench.units import unit_benchmark
+        from recognizer.recognizer import Recognizer
+
+        with progress_bar() as hook:
+            figures = unit_benchmark(images, Recognizer.from_pretrained(), size, hook)
+    else:
+        from gen.bench.control import control_benchmark
+
+        figures = control_benchmark(images, size)
+    report(figures, json)
 
 
 def affect(
