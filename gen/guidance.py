@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from recognizer.facs import AU_INDEX, AU_MAX
-from recognizer.models.affect_head import AffectHead
+from recognizer.models.affect_head import AffectHead, AffectHeadOutput
 
 #: Action units that count, by how well the head reads them (ICC with the person at rest known, from
 #: its model card). Those of parted and rounded lips and of blinks are speech's and chance's.
@@ -48,9 +48,26 @@ class AffectError(nn.Module):
             place: ``[B, T, 2]`` valence and arousal asked for.
             known: bool ``[B, 3]``: whether action units, place and emotion are asked for.
         """
-        rest = neutral[..., :52].quantile(_REST_QUANTILE, dim=1)
-        read = self.head(motion, rest.detach())
+        read = self._read(motion, neutral)
         wanted = aus.unflatten(-1, (-1, 2)).amax(-1)
-        units = (((read.au - wanted) / AU_MAX) ** 2 @ self.weights).mean(1)
-        places = ((read.valence_arousal - place) ** 2).sum(-1).mean(1)
+        units, places = self._errors(read, wanted, place)
         return known[:, 0] * units + _PLACE * known[:, 1] * places
+
+    def between(self, motion: Tensor, other: Tensor, neutral: Tensor) -> Tensor:
+        """The same of two motions ``[B, T, 58]`` as they are read, ``[B]``.
+
+        The head has learnt from tracked faces, which move less than they were told to: what it
+        reads of commanded motion is off, but alike for both.
+        """
+        with torch.no_grad():
+            wanted = self._read(other, neutral)
+        units, places = self._errors(self._read(motion, neutral), wanted.au, wanted.valence_arousal)
+        return units + _PLACE * places
+
+    def _read(self, motion: Tensor, neutral: Tensor) -> AffectHeadOutput:
+        rest = neutral[..., :52].quantile(_REST_QUANTILE, dim=1)
+        return self.head(motion, rest.detach())
+
+    def _errors(self, read: AffectHeadOutput, aus: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+        units = (((read.au - aus) / AU_MAX) ** 2 @ self.weights).mean(1)
+        return units, ((read.valence_arousal - place) ** 2).sum(-1).mean(1)

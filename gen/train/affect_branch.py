@@ -49,6 +49,8 @@ class BranchConfig(DiffusionOptions):
         recognizer: weight of what the affect head thinks of the estimate
             (:class:`gen.guidance.AffectError`), which counts by the share of the signal in the
             noisy motion; 0 leaves it out.
+        recognizer_against: what its reading is held against: that of the ``performance``, or what
+            was ``asked`` for.
         drop_aus, drop_place, drop_emotion: how often a condition is left out.
         drop_prefix, prefix_noise, speech_noise, short_windows: see
             :class:`gen.train.motion.TrainingConfig`.
@@ -61,6 +63,7 @@ class BranchConfig(DiffusionOptions):
     corpora: dict[str, dict[str, Any]] = field(default_factory=dict)
     encoder: str = "articulation"
     recognizer: float = 1.0
+    recognizer_against: str = "performance"
     drop_aus: float = 0.15
     drop_place: float = 0.3
     drop_emotion: float = 0.3
@@ -72,9 +75,13 @@ class BranchConfig(DiffusionOptions):
     sampling: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises a ValueError if no folder is named."""
+        """Raises a ValueError if no folder is named, or the recognizer is held against neither."""
         if not self.corpora:
             raise ValueError("the configuration names no corpora")
+        if self.recognizer_against not in ("performance", "asked"):
+            raise ValueError(
+                f"recognizer_against is performance or asked, got {self.recognizer_against!r}"
+            )
 
 
 def train_branch(
@@ -233,10 +240,13 @@ class _Recipe:
             everything, torch.zeros_like(std), std,
         )  # fmt: skip
         if config.recognizer:
-            error = self.error(
-                estimate, spoken[:, lead:], asked.aus[:, lead:],
-                asked.valence_arousal[:, lead:], known,
-            )  # fmt: skip
+            if config.recognizer_against == "performance":
+                error = self.error.between(estimate, shown[:, lead:], spoken[:, lead:])
+            else:
+                error = self.error(
+                    estimate, spoken[:, lead:], asked.aus[:, lead:],
+                    asked.valence_arousal[:, lead:], known,
+                )  # fmt: skip
             terms["recognizer"] = (self.signal[timestep] * error).mean()
             loss = loss + config.recognizer * terms["recognizer"]
         return {"loss": loss, **terms}

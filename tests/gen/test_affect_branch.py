@@ -188,6 +188,9 @@ def test_the_recognizers_error_falls_towards_what_is_asked_for():
     error(variable, neutral, aus, place, known).sum().backward()
     assert variable.grad[..., SMILE].mean() < 0
     assert error(smiling, neutral, aus, place, ~known & False).item() == 0
+    half = (smiling + neutral) / 2
+    assert error.between(smiling, smiling, neutral).item() == 0
+    assert error.between(neutral, smiling, neutral) > error.between(half, smiling, neutral) > 0
 
 
 def test_recognizer_guidance_shows_more_of_what_is_asked_for(motion):

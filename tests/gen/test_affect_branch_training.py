@@ -118,13 +118,17 @@ def test_resumed_training_is_the_uninterrupted_one(folders, tmp_path, interrupte
 def test_the_recognizer_can_be_left_out_and_errors_are_named(folders, tmp_path):
     corpus, base = folders
     torch.manual_seed(0)
+    train(config(base, recognizer_against="asked", steps=2, eval_every=9, save_every=9),
+          tmp_path / "asked", [corpus], encoder=LoudnessEncoder())  # fmt: skip
     train(config(base, recognizer=0.0, steps=2, eval_every=9, save_every=9), tmp_path / "run",
           [corpus], encoder=LoudnessEncoder())  # fmt: skip
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").open()]
     assert "recognizer" not in rows[0] and "x0" in rows[0]
     with pytest.raises(ValueError, match="unknown keys drop_audio"):
         train(config(base, drop_audio=0.1), tmp_path, [corpus], encoder=LoudnessEncoder())
-    with pytest.raises(FileNotFoundError, match="has no config.json"):
+    with pytest.raises(ValueError, match="performance or asked, got 'nothing'"):
+        train(config(base, recognizer_against="nothing"), tmp_path, [corpus])
+    with pytest.raises(FileNotFoundError, match="has no config"):
         train(config(tmp_path / "none"), tmp_path, [corpus], encoder=LoudnessEncoder())
     encoder = LoudnessEncoder()
     encoder.dim = 3
