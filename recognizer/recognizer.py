@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from recognizer.affect import AffectTrack
 from recognizer.affect_reader import load_head, read_motion, resting_coefficients
 from recognizer.appearance_reader import load_appearance, look_at_rest, read_crops
+from recognizer.emfacs_reader import EmfacsReader, RestingLevel, steadied
 from recognizer.fusion import Opinion, fuse
 from recognizer.judgement import Judgement, track_of_voice
 from recognizer.media import is_image, iter_frames, probe, read_audio, read_image
@@ -51,11 +52,13 @@ class Rest:
         coefficients: ``[52]``.
         units: ``[24]`` intensities that their pictures seem to show; ``None``: not known.
         shift: ``[2, 8]``: see :func:`recognizer.appearance_reader.read_crops`; ``None``: not known.
+        level: where the fused action units lie; ``None``: not known.
     """
 
     coefficients: np.ndarray
     units: np.ndarray | None = None
     shift: np.ndarray | None = None
+    level: RestingLevel | None = None
 
 
 class Recognizer:
@@ -63,7 +66,9 @@ class Recognizer:
 
     A face is read twice: by its motion (the coefficients of the tracker) and by its appearance
     (its pixels). The two are combined by :func:`recognizer.fusion.fuse` with calibrated
-    reliabilities; so are its action units, by :func:`recognizer.unit_reader.fuse_units`.
+    reliabilities; so are its action units, by :func:`recognizer.unit_reader.fuse_units`. Of a
+    person who is known at rest, emotions are what changes: by EMFACS from the action units, and by
+    how the appearance differs from that at rest.
 
     Args:
         head: reads motion.
@@ -73,6 +78,8 @@ class Recognizer:
         calibration: how far it and the motion can be relied on for each.
         neutral: ``[8]`` probabilities that ``appearance`` gives to neutral faces, by which faces
             that look otherwise at rest are put right; ``None`` leaves them as they are.
+        emfacs: reads emotions of persons known at rest from their action units; ``None``: persons
+            known at rest are read as strangers who look neutral then.
 
     Raises:
         ValueError: ``units`` without ``calibration``.
@@ -86,6 +93,7 @@ class Recognizer:
         units: AppearanceNet | None = None,
         calibration: Calibration | None = None,
         neutral: np.ndarray | None = None,
+        emfacs: EmfacsReader | None = None,
     ) -> None:
         if units is not None and calibration is None:
             raise ValueError("a network for action units needs a calibration")
@@ -93,6 +101,7 @@ class Recognizer:
         self.reliability = {"motion": 1.0, "appearance": 1.0} | dict(reliability or {})
         self.units, self.calibration = units, calibration
         self.neutral = None if neutral is None else np.asarray(neutral, np.float64)
+        self.emfacs = emfacs
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike | None = None) -> Recognizer:
@@ -111,6 +120,7 @@ class Recognizer:
             load_unit_network(folder / "au_appearance"),
             Calibration.load(folder / "unit_reliability.json"),
             reliability.get("neutral"),
+            EmfacsReader.load(folder / "emfacs.json"),
         )
 
     def __call__(
@@ -228,7 +238,12 @@ class Recognizer:
         if self.appearance is not None and self.neutral is not None and face.crops is not None:
             looks = look_at_rest(face.crops, self.appearance, face.success)
             shift = np.log(self.neutral) - looks
-        return Rest(resting_coefficients(face.motion, quantile), units, shift)
+        rest = Rest(resting_coefficients(face.motion, quantile), units, shift)
+        if self.emfacs is None:
+            return rest
+        motion = read_motion(face.motion, self.head, rest.coefficients)
+        fused = self._units(face, UnitReading(motion.aus, motion.aus_std), rest)
+        return replace(rest, level=self.emfacs.level(fused.mean, face.motion))
 
     def read_face(self, face: FaceTrack, rest: Rest | None = None) -> AffectTrack:
         """The affect of a tracked face.
@@ -241,6 +256,9 @@ class Recognizer:
         if rest is None and len(face.motion) >= REST_SECONDS * face.motion.fps:
             rest = self.at_rest(face, _REST_QUANTILE)
         motion = read_motion(face.motion, self.head, rest and rest.coefficients)
+        units = self._units(face, UnitReading(motion.aus, motion.aus_std), rest)
+        if self.emfacs is not None and rest is not None and rest.level is not None:
+            return self._read_change(face, units, rest)
         experts = [
             Opinion(
                 "motion",
@@ -248,22 +266,10 @@ class Recognizer:
                 np.nan_to_num(motion.valence_arousal_std, nan=1.0) ** 2,
                 motion.emotion,
                 self.reliability["motion"],
-            )
+            ),
+            *self._appearance(face, rest and rest.shift),
         ]
-        if self.appearance is not None and face.crops is not None:
-            experts.append(
-                read_crops(
-                    face.crops,
-                    self.appearance,
-                    face.success,
-                    self.reliability["appearance"],
-                    talking(face.motion),
-                    max(1, round(face.motion.fps / APPEARANCE_FPS)),
-                    rest and rest.shift,
-                )
-            )
         fused = fuse(experts)
-        units = self._units(face, UnitReading(motion.aus, motion.aus_std), rest)
         return AffectTrack.from_face(
             face,
             aus=units.mean,
@@ -272,6 +278,45 @@ class Recognizer:
             valence_arousal_std=np.sqrt(fused.variance),
             emotion=fused.emotion,
         )
+
+    def _read_change(self, face: FaceTrack, units: UnitReading, rest: Rest) -> AffectTrack:
+        """What has changed since a person was at rest."""
+        felt = self.emfacs.read(units.mean, face.motion, talking(face.motion), rest.level)
+        looks = []
+        if rest.shift is not None:
+            # At rest appearance has no opinion: whether there is an emotion, action units say.
+            looks = [
+                replace(look, emotion=steadied(look.emotion, face.motion.fps))
+                for look in self._appearance(face, rest.shift - np.log(self.neutral))
+            ]
+        place, variance = felt.placed(felt.emotion)
+        variance = np.nan_to_num(variance, nan=1.0)
+        emotion = fuse([Opinion("emfacs", place, variance, felt.emotion), *looks]).emotion
+        place, variance = felt.placed(emotion)
+        return AffectTrack.from_face(
+            face,
+            aus=self.emfacs.intensities(units.mean, rest.level),
+            aus_std=units.std,
+            valence_arousal=place,
+            valence_arousal_std=np.sqrt(variance),
+            emotion=emotion,
+        )
+
+    def _appearance(self, face: FaceTrack, shift: np.ndarray | None) -> list[Opinion]:
+        """What the network for emotions sees; nothing without it or without pictures."""
+        if self.appearance is None or face.crops is None:
+            return []
+        return [
+            read_crops(
+                face.crops,
+                self.appearance,
+                face.success,
+                self.reliability["appearance"],
+                talking(face.motion),
+                max(1, round(face.motion.fps / APPEARANCE_FPS)),
+                shift,
+            )
+        ]
 
     def _units(self, face: FaceTrack, moved: UnitReading, rest: Rest | None) -> UnitReading:
         """Action units of both experts."""

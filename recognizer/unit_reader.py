@@ -101,6 +101,18 @@ class Calibration:
         Path(path).write_text(text + "\n", encoding="utf-8")
 
 
+def told_units(rest_known: bool, path: str | os.PathLike | None = None) -> list[str]:
+    """The action units that the two experts tell from others: fused ICC of 0.6 or more on rendered
+    validation people (see :mod:`recognizer.train.unit_reliability`).
+
+    Args:
+        rest_known: of persons who are known at rest, or of others.
+        path: of the calibration; the packaged one without it.
+    """
+    figures = json.loads(Path(path or CALIBRATION).read_text(encoding="utf-8"))["test"]
+    return figures["rest_known" if rest_known else "rest_unknown"]["told"]
+
+
 def load_unit_network(path: str | os.PathLike | None = None) -> AppearanceNet:
     """A network that sees action units; the packaged one without a path.
 

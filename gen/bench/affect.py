@@ -19,6 +19,7 @@ from recognizer.metrics.agreement import concordance, pearson
 from recognizer.motion import MotionTrack
 from recognizer.recognizer import Recognizer
 from recognizer.tracker import FaceTrack, FaceTracker
+from recognizer.unit_reader import told_units
 
 INTENSITIES = (1 / 3, 2 / 3, 1.0)
 #: Action units that some emotion's prototype asks for: those whose agreement is reported.
@@ -158,7 +159,9 @@ def affect_figures(rows: Sequence[Shown]) -> dict:
         the same of the probability that rose most (in log-odds) over the neutral clip; both by
         ``intensity``; ``confusion`` at full intensity by what rose most; ``monotone``: share of
         the steps in intensity at which the asked probability rises; ``valence_ccc``,
-        ``arousal_ccc``, ``au_ccc`` by action unit and their mean; and ``sync`` (mean r) of
+        ``arousal_ccc``, ``au_ccc`` by action unit and their mean, and the mean of those that are
+        told (:func:`recognizer.unit_reader.told_units`: a matter of rendered heads, not of these
+        clips); ``au_gain``: slopes of what was read on what was asked; and ``sync`` (mean r) of
         neutral clips and of the others.
     """
     report: dict = {"clips": len(rows)}
@@ -188,10 +191,12 @@ def _agreement(rows: Sequence[Shown], kind: str) -> dict:
         np.stack([np.concatenate([r.place, r.units]) for r in readings])
         for readings in ([r.asked for r in rows], [getattr(r, kind) for r in rows])
     )
-    units = {
-        name: round(concordance(read[:, 2 + AU_INDEX[name]], asked[:, 2 + AU_INDEX[name]]), 4)
-        for name in ASKED_UNITS
+    columns = {name: 2 + AU_INDEX[name] for name in ASKED_UNITS}
+    units = {n: round(concordance(read[:, j], asked[:, j]), 4) for n, j in columns.items()}
+    gains = {
+        n: round(float(np.polyfit(asked[:, j], read[:, j], 1)[0]), 3) for n, j in columns.items()
     }
+    told = [units[name] for name in told_units(rest_known=kind == "known") if name in units]
     return {
         "emotion_accuracy": round(float(hits[0].mean()), 4),
         "risen_accuracy": round(float(hits[1].mean()), 4),
@@ -203,7 +208,8 @@ def _agreement(rows: Sequence[Shown], kind: str) -> dict:
         "monotone": _mean(_steps(felt, kind)),
         "valence_ccc": round(concordance(read[:, 0], asked[:, 0]), 4),
         "arousal_ccc": round(concordance(read[:, 1], asked[:, 1]), 4),
-        "au_ccc": {"mean": round(float(np.mean(list(units.values()))), 4), **units},
+        "au_ccc": {"mean": _mean(list(units.values())), "mean_told": _mean(told), **units},
+        "au_gain": gains,
     }
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from recognizer.appearance_reader import (
     read_crops,
     without_mouth,
 )
+from recognizer.emfacs_reader import MODEL
 from recognizer.facs import EMOTION_TO_VA, EMOTIONS
 from recognizer.fusion import fuse
 from recognizer.models.affect_head import AffectHead
@@ -202,6 +204,7 @@ def test_a_folder_of_networks(recognizer, unit_network, tmp_path):
     with pytest.raises(ValueError, match="no head for action units"):
         Recognizer.from_pretrained(tmp_path)
     unit_network.save_pretrained(tmp_path / "au_appearance")
+    shutil.copy(MODEL, tmp_path)
     loaded = Recognizer.from_pretrained(tmp_path)
     assert loaded.calibration.rest_known.resting[0] == 0.5
     assert loaded.reliability == {"motion": 0.3, "appearance": 1.0}
