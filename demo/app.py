@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -80,6 +82,7 @@ def serve(host: str = "127.0.0.1", port: int = 7860, share: bool = False) -> Non
     Raises:
         OSError: the port is taken.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes then too
     folder = tempfile.mkdtemp(prefix="facewright-demo-")
     os.environ["GRADIO_TEMP_DIR"] = folder
     app = build_app()

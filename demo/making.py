@@ -32,6 +32,7 @@ class Wish:
         steps: denoising steps, 1 to 50.
         seed: 0 or more.
         square: cut a square around the face.
+        passes: how often the clip is read and corrected before it is drawn, 0 to 4.
     """
 
     portrait: Path
@@ -44,12 +45,14 @@ class Wish:
     steps: int = 8
     seed: int = 0
     square: bool = True
+    passes: int = 0
 
     def __post_init__(self) -> None:
         in_range(self.size, 64, 1024, "the size")
         in_range(self.fps, 10, 60, "the frame rate")
         in_range(self.steps, 1, 50, "the number of steps")
         in_range(self.seed, 0, 2**63 - 1, "the seed")
+        in_range(self.passes, 0, 4, "the number of passes")
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def make_clip(wish: Wish, folder: Path, hook: ProgressHook) -> Made:
     hook("loading models", 0, None)
     output = pipeline()(
         wish.portrait, audio, affect, size=wish.size, fps=wish.fps, square=wish.square,
-        steps=wish.steps, generator=torch.Generator().manual_seed(wish.seed), progress=hook,
+        steps=wish.steps, closed_loop=wish.passes, progress=hook,
+        generator=torch.Generator().manual_seed(wish.seed),
     )  # fmt: skip
     clip = output.save(folder / "facewright.mp4")
     motion = folder / "facewright_motion.csv"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from demo.components.stages import note_html
 from demo.errors import EXTRAS
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -76,6 +77,7 @@ def framed(page: str) -> str:
     return f'<iframe class="report" sandbox="" title="Report" srcdoc="{escape(page)}"></iframe>'
 
 
-def resting(note: str):
-    """A note in place of the stages; to be started, not to be stopped."""
+def ended():
+    """After a stop or an error: a note in place of the stages, to be started, not to be stopped."""
+    note = note_html("Stopped before it was done.")
     return note, gr.update(interactive=True), gr.update(interactive=False)

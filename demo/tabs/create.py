@@ -12,7 +12,7 @@ from demo.components.media import FilmFile, PictureFile, SoundFile
 from demo.components.stages import note_html, stages_html
 from demo.jobs import Job
 from demo.making import Wish, make_clip, measure_clip
-from demo.tabs.common import AT_ONCE, PORTRAIT, QUEUED, SPEECH, framed, resting, said, scratch
+from demo.tabs.common import AT_ONCE, PORTRAIT, QUEUED, SPEECH, ended, framed, said, scratch
 from demo.tabs.feelings import EMOTION, TIMELINE, WORDS, affect_of, feeling_controls, named
 from demo.tabs.summary import summary_html
 from gen.text import MAX_TEXT
@@ -24,11 +24,16 @@ SIZES = (256, 384, 512, 768, 1024)
 _STAGES = (
     ("Voice", ("starting", "speaking", "loading models")),
     ("Face", ("reading", "fitting the face")),
-    ("Motion", ("listening",)),
+    ("Motion", ("listening", "closing the loop")),
     ("Frames", ("rendering",)),
     ("Report", ("measuring", "looking at portraits", "comparing", "comparing pictures")),
 )
 _SAY = "I am so glad that you came! Yesterday I was sad. But look, what a surprise!"
+#: Where the columns stand below one another, the clip is far from the button.
+_TO_THE_CLIP = """() => {
+    const stages = document.querySelector("#stages");
+    if (innerWidth <= 640) stages.scrollIntoView({ behavior: "smooth" });
+}"""
 _TITLES = ["A cheerful hello", "Bad news, quietly", "From doubt to joy", "Typed, mixed feelings"]
 _EXAMPLES = [
     [RECORDING, _SAY, EMOTION, "happiness", 0.8],
@@ -73,7 +78,7 @@ def create_tab() -> gr.Video:
             with gr.Accordion("Settings", open=False, elem_classes="card"):
                 with gr.Row():
                     size = gr.Dropdown(list(SIZES), value=512, label="Longer side, pixels")
-                    fps = gr.Slider(10, 60, 25, step=1, label="Frames a second")
+                    fps = gr.Slider(10, 60, 25, step=1, label="Frame rate")
                 with gr.Row():
                     seed = gr.Number(
                         0,
@@ -83,6 +88,10 @@ def create_tab() -> gr.Video:
                         info="The same seed gives the same clip.",
                     )
                     steps = gr.Slider(1, 30, 8, step=1, label="Denoising steps")
+                passes = gr.Slider(
+                    0, 4, 0, step=1, label="Corrections",
+                    info="So often the clip is read and corrected before it is drawn.",
+                )  # fmt: skip
                 full = gr.Checkbox(False, label="Whole picture instead of a square around the face")
                 measure = gr.Checkbox(True, label="Measure the clip when it is made")
             with gr.Row(elem_classes="actions"):
@@ -95,7 +104,7 @@ def create_tab() -> gr.Video:
                 "marked as AI-generated in their metadata. Pictures and voices stay on the "
                 "machine that runs this page and are deleted after an hour.</p>"
             )
-        with gr.Column(scale=6, min_width=300), gr.Column(elem_classes="sticky"):
+        with gr.Column(scale=6, min_width=300), gr.Column(elem_classes="result"):
             stages = gr.HTML(_idle(), elem_id="stages", apply_default_css=False)
             clip = FilmFile(
                 "Clip",
@@ -130,23 +139,23 @@ def create_tab() -> gr.Video:
         feeling.timeline,
         **AT_ONCE,
     )
-    wishes = [portrait, source, audio, text, *feeling.inputs, size, fps, steps, seed, full]
+    wishes = [portrait, source, audio, text, *feeling.inputs, size, fps, steps, seed, full, passes]
     buttons = [stages, go, stop]
     made = go.click(
         _run,
         [*wishes, measure],
         [stages, clip, motion, report, summary, page, box, go, stop],
-        scroll_to_output=True,
         **QUEUED,
     )
+    go.click(None, js=_TO_THE_CLIP, api_visibility="private")
     made.failure(
-        lambda: resting(_idle()),
+        ended,
         None,
         buttons,
         **AT_ONCE,
     )
     stop.click(
-        lambda: resting(note_html("Stopped.")),
+        ended,
         None,
         buttons,
         cancels=[made],
@@ -169,12 +178,12 @@ def create_tab() -> gr.Video:
 @said
 def generate(
     portrait, voice, recording, text, feeling, emotion, intensity, pad, timeline, units, size,
-    fps, steps, seed, full_frame, measure,
+    fps, steps, seed, full_frame, corrections, measure,
 ) -> Iterator[tuple]:  # fmt: skip
     """A talking clip, its motion as CSV and, if it is measured, its report as HTML."""
     wish = _wish(
         portrait, voice, recording, text, feeling, emotion, intensity, pad, timeline, units, size,
-        fps, steps, seed, full_frame,
+        fps, steps, seed, full_frame, corrections,
     )  # fmt: skip
     with scratch() as name:
         folder = Path(name)
@@ -224,7 +233,7 @@ def _run(*inputs) -> Iterator[tuple]:
 
 def _wish(
     portrait, source, audio, text, mode, emotion, intensity, pad, timeline, units, size, fps,
-    steps, seed, full,
+    steps, seed, full, passes,
 ) -> Wish:  # fmt: skip
     """What the controls ask for, checked before any work is done.
 
@@ -242,6 +251,7 @@ def _wish(
         affect=affect_of(*controls),
         name=named(*controls),
         size=int(size), fps=float(fps), steps=int(steps), seed=int(seed or 0), square=not full,
+        passes=int(passes),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from demo import limits
 from demo.components.media import PictureFile
 from demo.components.stages import note_html, stages_html
 from demo.jobs import Job
-from demo.tabs.common import AT_ONCE, QUEUED, framed, resting, said, scratch
+from demo.tabs.common import AT_ONCE, QUEUED, ended, framed, said, scratch
 from gen.clip import ProgressHook
 from gen.conditioning import Affect
 from recognizer.facs import EMOTIONS
@@ -79,13 +79,13 @@ def evaluate_tab(last_clip: gr.Video) -> None:
         **QUEUED,
     )
     run.failure(
-        lambda: resting(_idle()),
+        ended,
         None,
         [stages, go, stop],
         **AT_ONCE,
     )
     stop.click(
-        lambda: resting(note_html("Stopped.")),
+        ended,
         None,
         [stages, go, stop],
         cancels=[run],

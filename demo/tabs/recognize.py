@@ -13,7 +13,7 @@ from demo.components.media import FilmFile, PictureFile, SoundFile
 from demo.components.stages import note_html, stages_html
 from demo.jobs import Job
 from demo.shared_models import recognizer
-from demo.tabs.common import AT_ONCE, PORTRAIT, QUEUED, resting, said, scratch
+from demo.tabs.common import AT_ONCE, PORTRAIT, QUEUED, ended, said, scratch
 from gen.clip import ProgressHook
 from recognizer.media import is_image
 
@@ -123,13 +123,13 @@ def recognize_tab() -> None:
         **QUEUED,
     )
     run.failure(
-        lambda: resting(_idle()),
+        ended,
         None,
         [stages, go, stop],
         **AT_ONCE,
     )
     stop.click(
-        lambda: resting(note_html("Stopped.")),
+        ended,
         None,
         [stages, go, stop],
         cancels=[run],

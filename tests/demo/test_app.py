@@ -243,7 +243,7 @@ def test_live_sound_is_resampled_without_seams():
 
 def test_a_live_talk(tiny_pipeline, files):
     session = LiveSession(tiny_pipeline, files / "me.png", Affect(), 64, seconds=1.0)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not session.ready and time.monotonic() < deadline:
         time.sleep(0.02)
     sound = np.random.default_rng(0).standard_normal(RATE).astype(np.float32) * 0.1
@@ -251,13 +251,13 @@ def test_a_live_talk(tiny_pipeline, files):
         session.hear(sound[start : start + 4000])
     with pytest.raises(ValueError, match="time for one talk"):
         session.hear(sound[:100])
-    session.close()
+    session.close(timeout=90)
     frames = session.frames()
     assert len(frames) == 25
     assert frames[0].shape == (64, 64, 3)
 
     failed = LiveSession(tiny_pipeline, files / "plain.png", Affect(), 64, seconds=1.0)
-    failed.close()
+    failed.close(timeout=90)
     with pytest.raises(ValueError, match="face"):
         failed.hear(sound)
 

@@ -157,6 +157,8 @@ def test_an_error_is_a_message(page, files):
     toast.wait_for()
     assert "No face was found in plain.png" in toast.inner_text()
     toast.get_by_role("button").last.click()
+    page.locator("#recognize-stages").get_by_text("Stopped before").wait_for()
+    assert tab.locator("#recognize").last.is_enabled()
 
 
 def test_a_film_is_read(page, files):
