@@ -211,9 +211,8 @@ class TalkingHeadPipeline:
         features = self.encoder.stream(waveform, self.motion.denoiser.config.fps)
         edits = (*edits, *affect.edits())
         options = {
-            "sampling": self.sampling if steps is None else replace(self.sampling, steps=steps),
-            "fps": fps, "edits": edits, "gains": style and style.gains(self.typical),
-            "generator": generator,
+            "fps": fps, "edits": edits, "generator": generator,
+            **self._manner(self.sampling, style, steps),
         }  # fmt: skip
         if self._diffuses(affect):
             spoken = self.motion.stream_with_affect(features, affect, **options)
@@ -306,17 +305,26 @@ class TalkingHeadPipeline:
             fps=config.fps,
         )
         edits = (*edits, *affect.edits())
-        if steps is not None:
-            sampling = replace(sampling, steps=steps)
         options = {
-            "sampling": sampling, "fps": fps, "edits": edits,
-            "gains": style and style.gains(self.typical), "generator": generator,
+            "fps": fps, "edits": edits, "generator": generator,
+            **self._manner(sampling, style, steps),
         }  # fmt: skip
         if self._diffuses(affect):
             spoken = self.motion.stream_windows_with_affect(windows, affect, **options)
         else:
             spoken = self.motion.stream_windows(windows, **options)
         return self._shown(spoken, affect, edits, style, generator, fps, 0)
+
+    def _manner(self, sampling: Sampling, style: Style | None, steps: int | None) -> dict:
+        """``sampling`` and ``gains`` of the motion model, for a style."""
+        if steps is not None:
+            sampling = replace(sampling, steps=steps)
+        if style is None:
+            return {"sampling": sampling, "gains": None}
+        told = self.motion.denoiser.config.style_dim > 0
+        if told:
+            sampling = replace(sampling, style=tuple(style.token().tolist()))
+        return {"sampling": sampling, "gains": style.gains(self.typical, told)}
 
     def _diffuses(self, affect: Affect) -> bool:
         """Whether the affect branch has something to add."""

@@ -1,10 +1,11 @@
 """How somebody moves: statistics of a person's motion, and their transfer to generated motion.
 
-Nothing is learnt. The reference's statistics are divided by those that the model shows without one,
-and generated motion is multiplied by the ratios, each within limits: head angles and position by
-their standard deviations, axis by axis; brows by the deviation of their coefficients; jaw and mouth
-by that of the distance of the lips; lids by the depth of a blink. Blinks are left out, or put in,
-until there are as many a minute.
+A model that was trained with styles is told the reference's (:meth:`Style.token`), and moves its
+head and brows as such people do. The rest is not learnt. The reference's statistics are divided
+by those that the model shows without one, and generated motion is multiplied by the ratios, within
+limits: head angles and position by their standard deviations, axis by axis; brows by the deviation
+of their coefficients; jaw and mouth by that of the distance of the lips; lids by the depth of a
+blink. Blinks are left out, or put in, until there are as many a minute.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ LIP_LIMITS, BLINK_LIMITS, PACE_LIMITS = (0.6, 1.6), (0.7, 1.4), (0.25, 3.0)
 _LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 _BROWS = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith("brow")]
 _MOUTH = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth"))]
+#: How far a model that is told a style follows: its deviations change by the asked ratio to this
+#: power; of the head where it should move more, and where less.
+_BROWS_FOLLOW, _HEAD_FOLLOWS = 0.85, (0.7, 0.25)
 #: A blink begins above the first value over the lids' rest, and is one if it passes the second.
 _RISING, _BLINK = 0.15, 0.35
 #: A blink's course: seconds and depth (closing takes half as long as opening).
@@ -103,13 +107,21 @@ class Style:
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from error
 
-    def gains(self, typical: Style) -> np.ndarray:
-        """Factors ``[58]`` of motion vectors that turn a typical motion into this style."""
+    def gains(self, typical: Style, told: bool = False) -> np.ndarray:
+        """Factors ``[58]`` of motion vectors that turn a typical motion into this style.
+
+        Args:
+            typical: what the model shows of itself.
+            told: the model was told this style: factors make up for what it did not follow.
+        """
         out = np.ones(58, np.float32)
         out[_BROWS] = _ratio(self.brow, typical.brow, BROW_LIMITS)
         out[_MOUTH] = _ratio(self.lip, typical.lip, LIP_LIMITS)
         out[_LIDS] = _ratio(self.blink, typical.blink, BLINK_LIMITS) if self.blink else 1.0
         out[52:] = [_ratio(a, b, HEAD_LIMITS) for a, b in zip(self.head, typical.head, strict=True)]
+        if told:
+            out[_BROWS] **= 1 - _BROWS_FOLLOW
+            out[52:] **= 1 - np.where(out[52:] > 1, *_HEAD_FOLLOWS)
         return out
 
     def paced(

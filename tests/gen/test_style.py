@@ -114,3 +114,47 @@ def test_the_packaged_models_own_style(speech_path):
     assert np.abs(np.log(head / stated.head)).max() < np.log(2)
     assert 0.5 < np.mean([m.brow for m in made]) / stated.brow < 2
     assert 0.5 < np.mean([m.lip for m in made]) / stated.lip < 2
+
+
+def test_a_model_that_is_told_needs_less_gain():
+    """It follows in part; what it does and the gain together are the style."""
+    typical = Style.measure(mover(blinks=[50]))
+    wide, calm = (
+        Style(tuple(k * v for v in typical.head), k * typical.brow, typical.lip, 0.9, 15)
+        for k in (2.0, 0.5)
+    )
+    for style in (wide, calm):
+        plain, told = style.gains(typical), style.gains(typical, told=True)
+        moved = plain[[53, ARKIT_INDEX["browInnerUp"]]]
+        left = told[[53, ARKIT_INDEX["browInnerUp"]]]
+        assert (np.abs(np.log(left)) < np.abs(np.log(moved))).all()
+        assert (np.log(left) * np.log(moved) > 0).all()
+        assert told[ARKIT_INDEX["jawOpen"]] == plain[ARKIT_INDEX["jawOpen"]]
+
+
+def test_the_packaged_model_is_told_a_style(speech_path):
+    """A reference that moves its head more is followed, before any gain."""
+    import torch
+
+    from gen.pipeline import TalkingHeadPipeline
+    from recognizer.media import read_audio
+
+    pipeline = TalkingHeadPipeline.from_pretrained()
+    waveform = read_audio(speech_path, 16000)
+
+    def moved(k: float) -> np.ndarray:
+        typical = pipeline.typical
+        style = Style(
+            tuple(k * v for v in typical.head), k * typical.brow, typical.lip, typical.blink,
+            typical.blinks_per_minute,
+        )  # fmt: skip
+        tracks = pipeline.spoken_motion(
+            waveform, style=style, generator=torch.Generator().manual_seed(0)
+        )
+        made = Style.measure(
+            MotionTrack.from_vectors(np.concatenate([t.to_vectors() for t in tracks]))
+        )
+        return np.array([np.mean(made.head[:3]), made.brow])
+
+    ratio = moved(1.5) / moved(0.7)
+    assert (ratio > 1.5).all() and (ratio < 3.2).all()
