@@ -6,10 +6,11 @@ import torch
 
 from gen.bench.affect import Reading, Shown, _asked, affect_figures, show_and_read
 from gen.mixing import with_affect
-from recognizer.facs import EMOTIONS
+from recognizer.facs import AU_NAMES, EMOTIONS
 from recognizer.models.affect_head import AffectHead
 from recognizer.motion import MotionTrack
 from recognizer.recognizer import Recognizer
+from recognizer.unit_reader import told_units
 
 LEVELS = (0.4, 1.0)
 
@@ -31,6 +32,8 @@ def test_perfect_clips():
         found = figures[kind]
         assert found["risen_accuracy"] == found["monotone"] == 1
         assert found["valence_ccc"] == found["au_ccc"]["mean"] == pytest.approx(1)
+        assert found["au_ccc"]["mean_told"] == pytest.approx(1)
+        assert set(found["au_gain"].values()) == {1.0}
         assert np.array_equal(found["confusion"], 2 * np.diag([0] + [1] * 7))
         # At an intensity of 0.4 neutral is still the likeliest.
         assert found["by_intensity"] == {"0.40": [0.0, 1.0], "1.00": [1.0, 1.0]}
@@ -44,6 +47,20 @@ def test_a_portrait_that_looks_angry_is_read_relative_to_itself():
 
     found = affect_figures(rows(angry))["alone"]
     assert found["emotion_accuracy"] < 0.5 and found["risen_accuracy"] > 0.9
+
+
+def test_units_that_are_not_told_stand_apart():
+    told = told_units(rest_known=True)
+    assert "AU12" in told and "AU23" not in told
+
+    def timid(asked):
+        kept = np.array([0.5 if name in told else 0.0 for name in AU_NAMES])
+        return Reading(kept * asked.units, asked.place, asked.emotion)
+
+    found = affect_figures(rows(timid))["known"]
+    assert found["au_gain"]["AU12"] == 0.5 and found["au_gain"]["AU23"] == 0
+    assert found["au_ccc"]["AU23"] == 0
+    assert found["au_ccc"]["mean"] < found["au_ccc"]["mean_told"] < 0.9
 
 
 def test_frozen_and_swapped_clips_are_punished():
