@@ -84,22 +84,19 @@ class Limits:
     Attributes:
         told: factor, up or down, of an asked action unit that the recognizer tells.
         untold: the same of one that it does not tell, which only valence and arousal steer.
-        helping: the highest intensity of one that was not asked for: 1 is FACS' "trace".
         step: the most that a command changes in one pass.
         effort: cost of a level's departure from what was asked, in units of squared error.
     """
 
     told: float = 2.5
     untold: float = 1.5
-    helping: float = 1.0
     step: float = 2.0
     effort: float = 0.01
 
     def bounds(self, asked: np.ndarray, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest commands ``[24]`` for asked intensities ``[24]``."""
         factor = np.where(told, self.told, self.untold)
-        high = np.where(asked > 0, np.minimum(asked * factor, AU_MAX), self.helping)
-        return asked / factor, np.maximum(high, asked)
+        return asked / factor, np.minimum(asked * factor, AU_MAX)
 
 
 class Controller:

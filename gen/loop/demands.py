@@ -11,7 +11,7 @@ from scipy.ndimage import uniform_filter1d
 from gen.conditioning import Affect
 from gen.editing import MotionEdit
 from gen.loop.controller import STEERED
-from recognizer.facs import AU_MAX, AU_NAMES, EMOTION_TO_AU, EMOTION_TO_VA
+from recognizer.facs import AU_MAX, AU_NAMES
 
 #: So many seconds of a clip are looked at, and so many demands of a timeline.
 SECONDS, MOST_DEMANDS = 8.0, 8
@@ -35,14 +35,9 @@ class Demand:
 
     @property
     def steered(self) -> np.ndarray:
-        """bool ``[24]``: action units that may be corrected: those that are asked for, and those of
-        the emotions in the same quarter of the circumplex, as fear's may help anger."""
-        units = self.command > 0
-        if self.place is not None:
-            for emotion, place in EMOTION_TO_VA.items():
-                if np.array_equal(np.sign(place), np.sign(self.place)):
-                    units |= np.isin(AU_NAMES, list(EMOTION_TO_AU[emotion]))
-        return units & np.isin(AU_NAMES, STEERED)
+        """bool ``[24]``: action units that may be corrected. Only those that are asked for: others
+        would move valence and arousal too, by a face that nobody wanted."""
+        return (self.command > 0) & np.isin(AU_NAMES, STEERED)
 
     @property
     def command(self) -> np.ndarray:
