@@ -80,17 +80,20 @@ def serve(host: str = "127.0.0.1", port: int = 7860, share: bool = False) -> Non
         share: also open a public address through gradio's relay, which sees what passes.
 
     Raises:
-        OSError: the port is taken.
+        ValueError: the port is taken, or the host is none of this machine's addresses.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes then too
     folder = tempfile.mkdtemp(prefix="facewright-demo-")
     os.environ["GRADIO_TEMP_DIR"] = folder
     app = build_app()
     try:
-        _, address, public = app.launch(
-            server_name=host, server_port=port, share=share, prevent_thread_lock=True,
-            **launch_options(),
-        )  # fmt: skip
+        try:
+            _, address, public = app.launch(
+                server_name=host, server_port=port, share=share, prevent_thread_lock=True,
+                **launch_options(),
+            )  # fmt: skip
+        except OSError as error:
+            raise ValueError(f"cannot listen at {host}:{port}: choose another --port") from error
         print(f"Facewright's page: {address}", *([f"and {public}"] if public else []), flush=True)
         app.block_thread()
     finally:
