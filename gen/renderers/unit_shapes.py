@@ -17,7 +17,7 @@ from recognizer.facs import ARKIT_INDEX, sides
 
 #: By how much farther sideways and vertically than on the head model.
 _GAINS: Mapping[str, tuple[float, float]] = {
-    "mouthFrown": (1.0, 1.3), "mouthDimple": (0.6, 0.5), "eyeSquint": (1.0, 1.25),
+    "mouthFrown": (1.0, 1.3), "mouthDimple": (0.8, 0.6), "eyeSquint": (1.0, 1.25),
 }  # fmt: skip
 
 
