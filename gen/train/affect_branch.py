@@ -49,8 +49,8 @@ class BranchConfig(DiffusionOptions):
         recognizer: weight of what the affect head thinks of the estimate
             (:class:`gen.guidance.AffectError`), which counts by the share of the signal in the
             noisy motion; 0 leaves it out.
-        recognizer_against: what its reading is held against: that of the ``performance``, or what
-            was ``asked`` for.
+        recognizer_against: what its reading is held against: what was ``asked`` for, or its reading
+            of the ``performance``.
         drop_aus, drop_place, drop_emotion: how often a condition is left out.
         drop_prefix, prefix_noise, speech_noise, short_windows: see
             :class:`gen.train.motion.TrainingConfig`.
@@ -63,7 +63,7 @@ class BranchConfig(DiffusionOptions):
     corpora: dict[str, dict[str, Any]] = field(default_factory=dict)
     encoder: str = "articulation"
     recognizer: float = 1.0
-    recognizer_against: str = "performance"
+    recognizer_against: str = "asked"
     drop_aus: float = 0.15
     drop_place: float = 0.3
     drop_emotion: float = 0.3

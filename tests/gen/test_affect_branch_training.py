@@ -118,8 +118,8 @@ def test_resumed_training_is_the_uninterrupted_one(folders, tmp_path, interrupte
 def test_the_recognizer_can_be_left_out_and_errors_are_named(folders, tmp_path):
     corpus, base = folders
     torch.manual_seed(0)
-    train(config(base, recognizer_against="asked", steps=2, eval_every=9, save_every=9),
-          tmp_path / "asked", [corpus], encoder=LoudnessEncoder())  # fmt: skip
+    train(config(base, recognizer_against="performance", steps=2, eval_every=9, save_every=9),
+          tmp_path / "performance", [corpus], encoder=LoudnessEncoder())  # fmt: skip
     train(config(base, recognizer=0.0, steps=2, eval_every=9, save_every=9), tmp_path / "run",
           [corpus], encoder=LoudnessEncoder())  # fmt: skip
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").open()]

@@ -99,6 +99,6 @@ def test_ablation_trains_each_variant_once(tmp_path, monkeypatch):
     assert {row["minutes"] for row in table["variants"].values()} == {0.5}
     assert {c["steps"] for c in asked} == {7} and len(asked) == len(ablation.VARIANTS)
     assert asked[1]["encoder"] == "mel"
-    assert asked[5]["model"] == {"dim": 8, "residual": False}
+    assert asked[3]["model"] == {"dim": 8, "residual": False}
     ablation.ablation(*arguments)
     assert len(asked) == len(ablation.VARIANTS)
