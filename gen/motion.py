@@ -121,7 +121,7 @@ class MotionGenerator:
             edits: coefficients that are held, in the returned motion's own units; the rest is
                 sampled to fit. Of two that hold the same the later stands.
             gains: ``[58]`` factors of the columns of the motion (see :meth:`gen.style.Style.gains`)
-                beside ``head_scale`` and ``lip_scale``.
+                beside ``head_scale``, ``place_scale`` and ``lip_scale``.
             generator: source of the noise; lips follow the speech, head, brows and blinks the seed.
             callback: progress.
             options: fields of ``sampling`` by name, which they replace.
@@ -242,6 +242,7 @@ class MotionGenerator:
         units = np.ones(self.denoiser.config.motion_dim, np.float32)
         units *= 1 if gains is None else gains
         units[52:] *= sampling.head_scale
+        units[55:] *= sampling.place_scale
         units[LIPS] *= sampling.lip_scale
         vectors = self._sampled(windows, sampling, units, start, edits, generator, callback, affect)
         return _resampled(vectors, self.denoiser.config.fps, fps)

@@ -38,7 +38,9 @@ class Sampling:
             0..1: a network fits the speakers that it was trained on better, the map strangers.
         head_scale: factor of the head's movement, 0..5; a model trained on squared errors moves
             less than its data did.
-        lip_scale: the same of jaw and mouth, 0..2.
+        place_scale: factor of what of that is a change of place, 0..1: a torso that stands still
+            bears less of it than a filmed one, which moves along.
+        lip_scale: factor of jaw and mouth, 0..2.
         style: how it should move, as a model that knows styles is told
             (:meth:`gen.style.Style.token`); ``None`` leaves it open.
         domain: whose lips: ``"real"`` moves as the filmed speakers of the training data do,
@@ -59,6 +61,7 @@ class Sampling:
     lip_temperature: float = 1.0
     lip_prior: float = 0.0
     head_scale: float = 1.0
+    place_scale: float = 1.0
     lip_scale: float = 1.0
     style: tuple[float, ...] | None = None
     domain: str | None = "real"
@@ -71,7 +74,8 @@ class Sampling:
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
         highest = {
-            "lip_temperature": 1, "lip_prior": 1, "head_scale": 5, "lip_scale": 2,
+            "lip_temperature": 1, "lip_prior": 1, "head_scale": 5, "place_scale": 1,
+            "lip_scale": 2,
             "affect_scale": 3,
             "recognizer_guidance": 10,
         }  # fmt: skip
