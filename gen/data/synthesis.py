@@ -173,11 +173,11 @@ def _add_upper_face(face, pose, waveform, speaker: Speaker, rng: np.random.Gener
             face[:, ARKIT_INDEX[name]] += curve
 
     add("eyeBlink", upper_face.blinks(frames, rng, FPS))
-    brows = speaker.brows * upper_face.brow_accents(waveform, frames, rng, FPS)
+    raised, knitted = upper_face.brow_motion(waveform, frames, rng, FPS)
+    brows = speaker.brows * raised.mean(axis=1)
     add("browInnerUp", 0.6 * brows)
     add("browOuterUp", 0.5 * brows)
-    frown = 0.04 * upper_face.band_noise(frames, 0.05, 0.4, rng, FPS)
-    add("browDown", np.maximum(frown, 0))
+    add("browDown", speaker.brows * knitted)
     add("eyeWide", 0.15 * brows)
     smile = speaker.smile * (1 + 0.4 * upper_face.band_noise(frames, 0.05, 0.3, rng, FPS))
     add("mouthSmile", np.maximum(smile, 0))
