@@ -19,8 +19,6 @@ _WAITING = 1.2
 _PATIENCE = 20.0
 #: A feeling gets near to a new one in so many seconds.
 _EASE = 0.35
-#: Valence and arousal that have faded to this are gone.
-_FADED = 0.02
 
 
 class LiveAffect(Affect):
@@ -33,9 +31,8 @@ class LiveAffect(Affect):
 
     @property
     def known(self) -> tuple[bool, bool, bool]:
-        """Of which it speaks now; of action units always, since anything may come."""
-        felt = self.target.known[1] or bool(np.abs(self._now.valence_arousal).max() > _FADED)
-        return True, felt, felt
+        """Of which it speaks: of all, since anything may come to be felt."""
+        return True, True, True
 
     def curves(self, times: np.ndarray) -> AffectCurves:
         """What is felt at times ``[T]``: on the way from what was felt to :attr:`target`.

@@ -46,7 +46,7 @@ class TalkingHeadPipeline:
             transferred relative to it.
         refiner: repaints the mouth (:class:`gen.refiner.PatchSampler`); None leaves it as drawn.
         expression: how affect is shown: ``rule`` (:mod:`gen.expression`) or ``diffusion``, the
-            motion model's affect branch.
+            motion model's affect branch; bare action units are always shown by the rule.
 
     Raises:
         ValueError: another ``expression``, or one that the motion model cannot make.
@@ -327,8 +327,9 @@ class TalkingHeadPipeline:
         return {"sampling": sampling, "gains": style.gains(self.typical, told)}
 
     def _diffuses(self, affect: Affect) -> bool:
-        """Whether the affect branch has something to add."""
-        return self.expression == "diffusion" and any(affect.known)
+        """Whether the affect branch shows it: what is felt. Action units that are asked for by
+        themselves are shown as exactly as the rule does it."""
+        return self.expression == "diffusion" and affect.known[1]
 
     def _style(self, style, hook: ProgressHook = quiet) -> Style | None:
         """A style as it was given, or measured in a file."""

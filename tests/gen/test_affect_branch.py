@@ -270,6 +270,15 @@ def test_pipeline_diffuses_affect_and_leaves_neutral_speech_as_it_is(pipeline, m
     np.testing.assert_allclose(ruled[:, 52:], neutral[:, 52:], atol=1e-6)
 
 
+def test_bare_action_units_are_shown_by_the_rule(pipeline, motion):
+    rule = TalkingHeadPipeline(Loudness(), motion, Sampling(steps=2))
+    affect = Affect.action_units({"AU12L": 4})
+    made, ruled = (
+        vectors(p.spoken_motion(wave(), affect, generator=seeded())) for p in (pipeline, rule)
+    )
+    np.testing.assert_array_equal(made, ruled)
+
+
 def test_held_motion_is_held_whatever_is_felt(pipeline):
     edit = MotionEdit.keys([(1.0, {"jawOpen": 0.6})])
     affect = Affect.emotion("surprise") + Affect.blendshapes({"browDownLeft": 0.7}, at=1.0)
