@@ -73,6 +73,9 @@ def generate(
         Path | None, typer.Option(help="Also write the motion (.csv or .npz).")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a pipeline of your own.")] = None,
+    expression: Annotated[
+        str | None, typer.Option(help="How feeling moves a face: rule, or diffusion.")
+    ] = None,
     mark: Mark = True,
     certificate: Certificate = None,
     key: Key = None,
@@ -85,7 +88,7 @@ def generate(
         text=text, emotion=emotion, valence=valence, arousal=arousal, au=au, timeline=timeline,
         motion_in=motion_in, style=style, closed_loop=closed_loop, best_of=best_of, size=size,
         fps=fps, steps=steps, seed=seed, square=square, motion_out=motion_out, model=model,
-        mark=mark, certificate=certificate, key=key,
+        expression=expression, mark=mark, certificate=certificate, key=key,
     )  # fmt: skip
 
 

@@ -77,11 +77,18 @@ class TalkingHeadPipeline:
         self.refiner = refiner
 
     @classmethod
-    def from_pretrained(cls, path: str | os.PathLike | None = None) -> TalkingHeadPipeline:
+    def from_pretrained(
+        cls, path: str | os.PathLike | None = None, expression: str | None = None
+    ) -> TalkingHeadPipeline:
         """The packaged models, or a folder with ``pipeline.yaml`` and ``motion/`` in it.
+
+        Args:
+            path: the folder.
+            expression: ``rule`` or ``diffusion``, instead of what ``pipeline.yaml`` says.
 
         Raises:
             FileNotFoundError: there is no such folder, or weights are missing.
+            ValueError: another ``expression``, or damaged weights.
         """
         import yaml
 
@@ -95,7 +102,7 @@ class TalkingHeadPipeline:
         if not config_path.is_file():
             raise FileNotFoundError(f"{config_path.parent} is no pipeline: it has no pipeline.yaml")
         config = yaml.safe_load(config_path.read_text(encoding="utf-8"))
-        expression = config.get("expression", "rule")
+        expression = expression or config.get("expression", "rule")
         branch = config_path.parent / "affect_branch" if expression == "diffusion" else None
         motion = MotionGenerator.from_pretrained(config_path.parent / "motion", branch)
         refiner = _load_refiner(config_path.parent, config.get("refiner"))

@@ -20,7 +20,7 @@ from gen.text import speak
 def run(
     portrait: Path, audio: Path | None, output: Path, *, text, emotion, valence, arousal, au,
     timeline, motion_in, style, closed_loop, best_of, size, fps, steps, seed, square, motion_out,
-    model, mark, certificate, key,
+    model, expression, mark, certificate, key,
 ) -> None:  # fmt: skip
     """See ``facewright generate --help``."""
     if (audio is None) == (text is None):
@@ -28,6 +28,8 @@ def run(
     affect = parse_affect(emotion, valence, arousal, au, timeline)
     in_range(size, 64, 4096, "--size")
     in_range(fps, 1, 120, "--fps")
+    if expression not in (None, "rule", "diffusion"):
+        raise ValueError(f"--expression is rule or diffusion, got {expression!r}")
     if steps is not None:
         in_range(steps, 1, 1000, "--steps")
     in_range(closed_loop, 0, 20, "--closed-loop")
@@ -57,7 +59,7 @@ def run(
             told = any(x is not None for x in (emotion, valence, arousal, au, timeline))
             affect = affect if told else spoken.affect
         hook("loading models", 0, None)
-        pipeline = TalkingHeadPipeline.from_pretrained(model)
+        pipeline = TalkingHeadPipeline.from_pretrained(model, expression)
         clip = pipeline(
             portrait, audio, affect, size=size, fps=fps, square=square, steps=steps,
             edits=edits, style=style, closed_loop=closed_loop, best_of=best_of,

@@ -76,8 +76,8 @@ def paired_difference(
     Raises:
         ValueError: the lengths differ.
 
-    >>> paired_difference([1, 2, 3], [0, 2, 1])["superiority"]
-    0.8333333333333334
+    >>> round(paired_difference([1, 2, 3], [0, 2, 1])["superiority"], 4)
+    0.8333
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.shape != second.shape or first.ndim != 1:

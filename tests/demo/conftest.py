@@ -56,7 +56,9 @@ def run(files, tmp_path, tiny_pipeline, monkeypatch):
     """Call the command in-process; ``@name`` is one of the files, ``%name`` a new one."""
     from gen.pipeline import TalkingHeadPipeline
 
-    monkeypatch.setattr(TalkingHeadPipeline, "from_pretrained", lambda path=None: tiny_pipeline)
+    monkeypatch.setattr(
+        TalkingHeadPipeline, "from_pretrained", lambda path=None, expression=None: tiny_pipeline
+    )
 
     def call(line: str | list[str]):
         parts = line.split() if isinstance(line, str) else line

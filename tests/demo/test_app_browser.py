@@ -185,7 +185,8 @@ def test_clips_are_evaluated_in_the_page(page, files):
 def test_the_portrait_speaks_live(page):
     go_to(page, "Live")
     page.locator("#live-microphone").get_by_text("Record").click()
-    page.wait_for_function("() => (document.querySelector('#player img').src || '').length > 999")
+    shown = "() => (document.querySelector('#player img').src || '').length > 999"
+    page.wait_for_function(shown, timeout=150_000)
     first = page.locator("#player img").get_attribute("src")
     page.wait_for_function(
         "first => document.querySelector('#player img').src !== first", arg=first
