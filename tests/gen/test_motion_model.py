@@ -315,7 +315,7 @@ def test_save_and_load(generator, tmp_path):
     assert half.denoiser.dtype == torch.float32
     c = half(speech(9), steps=2, generator=seeded())
     np.testing.assert_allclose(c.to_vectors(), a.to_vectors(), atol=0.02)
-    with pytest.raises(FileNotFoundError, match="has no config.json"):
+    with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
         MotionGenerator.from_pretrained(tmp_path / "nothing")
 
 

@@ -138,7 +138,7 @@ def test_a_saved_refiner_is_the_same_one(tmp_path):
         made = sampler(condition, noise, steps)
         assert torch.equal(made, again(condition, noise, steps))
         assert made.abs().max() > 0
-    with pytest.raises(FileNotFoundError, match="has no config.json"):
+    with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
         PatchSampler.from_pretrained(tmp_path / "nowhere")
     other = tiny(seed=1, channels=(16, 48))
     other.refiner.save_config(tmp_path)
@@ -220,7 +220,7 @@ def test_a_pipeline_that_names_a_refiner_uses_it(tiny_pipeline, picture, tmp_pat
     tiny_pipeline.motion.save_pretrained(tmp_path / "motion")
     plain = "audio_encoder: mel\nsampling: {steps: 1}\n"
     (tmp_path / "pipeline.yaml").write_text(plain + "refiner: mouth\n")
-    with pytest.raises(FileNotFoundError, match="has no config.json"):
+    with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
         TalkingHeadPipeline.from_pretrained(tmp_path)
     tiny(seed=6).save_pretrained(tmp_path / "mouth")
     refined = TalkingHeadPipeline.from_pretrained(tmp_path)
