@@ -101,7 +101,7 @@ def create_tab() -> gr.Video:
                 )
             gr.HTML(
                 '<p class="consent">Make people say things only with their consent. Clips are '
-                "marked as AI-generated in their metadata. Pictures and voices stay on the "
+                "marked as AI-generated, in metadata and pixels. Pictures and voices stay on the "
                 "machine that runs this page and are deleted after an hour.</p>"
             )
         with gr.Column(scale=6, min_width=300), gr.Column(elem_classes="result"):
