@@ -13,6 +13,7 @@ on from where the last one in ``out_dir`` was saved, if there was one.
 
 from __future__ import annotations
 
+import atexit
 import json
 import math
 import os
@@ -135,6 +136,9 @@ class TrainingLoop(Generic[Net]):
         self._schedule, self._losses, self._evaluate = schedule, losses, evaluate
         self._save_model, self._after_backward = save_model, after_backward
         self.accelerator = Accelerator(mixed_precision="no")
+        if self.accelerator.num_processes > 1:
+            # A process that ends with its group open may abort when threads of it still run.
+            atexit.register(_leave_group)
         self.device = self.accelerator.device
         self.average: Net = type(net).from_config(net.config)
         self.average.load_state_dict(net.state_dict())
@@ -296,3 +300,8 @@ class TrainingLoop(Generic[Net]):
             row = {"step": self.step, "minutes": round(self.elapsed / 60, 2), **values}
             with open(self.out_dir / "log.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+
+
+def _leave_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
