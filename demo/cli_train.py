@@ -11,16 +11,20 @@ from demo.errors import user_errors
 
 app = typer.Typer(help="Train a model.", no_args_is_help=True)
 
+Config = Annotated[Path, typer.Option(help="YAML configuration.")]
+Run = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")]
+
 
 @app.command("affect")
 @user_errors
 def train_affect(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    config: Config,
     data: Annotated[
         list[Path], typer.Option(help="File of labelled faces: FER+ or your own (repeatable).")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    output: Run,
+    resume: Resume = False,
 ) -> None:
     """Train the network that reads emotions from pictures of faces."""
     from demo.commands.training import train_affect_model
@@ -31,7 +35,7 @@ def train_affect(
 @app.command("articulation")
 @user_errors
 def train_articulation(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    config: Config,
     data: Annotated[Path, typer.Option(help="Folder of records with measured lips.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the map.")],
 ) -> None:
@@ -44,10 +48,10 @@ def train_articulation(
 @app.command("fusion")
 @user_errors
 def train_fusion(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    config: Config,
     data: Annotated[Path, typer.Option(help="File of features with labels.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    output: Run,
+    resume: Resume = False,
 ) -> None:
     """Train the fusion of face, voice and words."""
     from demo.commands.training_fusion import train_fusion_model
@@ -58,7 +62,7 @@ def train_fusion(
 @app.command("closures")
 @user_errors
 def train_closures(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    config: Config,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the map.")],
 ) -> None:
     """Fit the map that hears where lips meet, on speech that it synthesises."""
@@ -70,11 +74,11 @@ def train_closures(
 @app.command("motion")
 @user_errors
 def train_motion(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    config: Config,
     data: Annotated[list[Path], typer.Option(help="Folder of records (repeatable).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    output: Run,
     cache: Annotated[Path | None, typer.Option(help="Folder for features.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    resume: Resume = False,
 ) -> None:
     """Train the motion model."""
     from demo.commands.training import train_motion_model
@@ -85,10 +89,10 @@ def train_motion(
 @app.command("refiner")
 @user_errors
 def train_refiner(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    config: Config,
     data: Annotated[list[Path], typer.Option(help="Folder of patch pairs (repeatable).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    output: Run,
+    resume: Resume = False,
 ) -> None:
     """Train the refiner of the mouth."""
     from demo.commands.training import train_refiner_model
@@ -99,7 +103,7 @@ def train_refiner(
 @app.command("silence")
 @user_errors
 def train_silence(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    config: Config,
     data: Annotated[Path, typer.Option(help="Folder of the motion model's records.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the detector.")],
 ) -> None:
@@ -112,12 +116,12 @@ def train_silence(
 @app.command("voice")
 @user_errors
 def train_voice(
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
+    config: Config,
     data: Annotated[
         list[Path], typer.Option(help="Folder of CREMA-D or RAVDESS speech (repeatable).")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    output: Run,
+    resume: Resume = False,
 ) -> None:
     """Train the classifier of emotional speech."""
     from demo.commands.training_voice import train_voice_model

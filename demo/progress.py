@@ -27,9 +27,13 @@ def progress_bar() -> Iterator[ProgressHook]:
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=None)
+        task, shown = bar.add_task("starting", total=None), "starting"
 
         def hook(stage: str, done: int, total: int | None) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
+            nonlocal task, shown
+            if stage != shown:  # a task of its own: another total, or none, and its own pace
+                bar.remove_task(task)
+                task, shown = bar.add_task(stage, total=total), stage
+            bar.update(task, completed=done, total=total)
 
         yield hook

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 from demo.checks import readable, writable
 from recognizer.motion import MotionTrack
 
@@ -29,3 +31,4 @@ def run(motion: Path, output: Path, livelink: bool) -> None:
         write_glb(output, track)
     else:
         track.save(output)
+    typer.echo(f"{output}: {len(track)} frames, {track.duration:.2f} s")

@@ -74,9 +74,10 @@ def train(
 ) -> Path:
     """Train a motion model; see :mod:`recognizer.train.loop` for what all trainers share.
 
-    A configuration with the key ``base`` is one of an affect branch
-    (:func:`gen.train.affect_branch.train_branch`), one with the key ``teacher`` that of a student
-    (:func:`gen.train.distill.distill`).
+    A configuration with the key ``branch`` is one of the fine-tuning of an affect branch
+    (:func:`gen.train.affect_reward.tune_branch`), another one with the key ``base`` that of an
+    affect branch (:func:`gen.train.affect_branch.train_branch`), one with the key ``teacher`` that
+    of a student (:func:`gen.train.distill.distill`).
 
     Args:
         config, out_dir, resume: as of every trainer.
@@ -91,6 +92,10 @@ def train(
         FileNotFoundError: a folder is missing.
         ValueError: the configuration does not fit the data, or the loss is no number any more.
     """
+    if _names(config, "branch"):
+        from gen.train.affect_reward import tune_branch
+
+        return tune_branch(config, out_dir, data, cache, resume, encoder)
     if _names(config, "base"):
         from gen.train.affect_branch import train_branch
 
@@ -170,11 +175,11 @@ def read_corpora(
         FileNotFoundError: a folder is missing.
         ValueError: the folders are not the configuration's, or one has no record to train on.
     """
-    names = [Path(folder).name for folder in data]
+    names = [Path(folder).resolve().name for folder in data]
     if sorted(names) != sorted(config.corpora):
         raise ValueError(
-            f"the configuration has corpora {', '.join(sorted(config.corpora))};"
-            f" the data folders are {', '.join(sorted(names)) or 'none'}"
+            "data folders are called as the configuration's corpora are: it names "
+            f"{', '.join(sorted(config.corpora))}; given were {', '.join(sorted(names)) or 'none'}"
         )
     corpora = []
     for folder, name in zip(data, names, strict=True):

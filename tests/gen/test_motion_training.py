@@ -284,7 +284,7 @@ def test_configuration_errors_are_named(corpus, tmp_path):
         TrainingConfig.load(file)
     with pytest.raises(FileNotFoundError):
         TrainingConfig.load(tmp_path / "none.yaml")
-    with pytest.raises(ValueError, match="data folders are none"):
+    with pytest.raises(ValueError, match="it names talkers; given were none"):
         train(tiny_config(), tmp_path, [], encoder=LoudnessEncoder())
     with pytest.raises(ValueError, match="held out"):
         config = tiny_config(corpora={"talkers": {"hold_out": 8}})
