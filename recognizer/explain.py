@@ -34,6 +34,8 @@ LEVELS = ((1.0, "trace"), (1.5, "slight"), (2.5, "marked"), (3.5, "severe"), (4.
 COMMON = ("AU25", "AU26", "AU27", "AU43", "AU45")
 #: One side at twice the other's coefficient is called one-sided; below this sum none is known.
 _ONE_SIDED, _LEAST_MOTION = 1 / 3, 0.1
+#: A prototype is at its apex where so much of its most is shown.
+_APEX = 0.8
 #: A prototype is mentioned from this fit on, and at most so many are.
 _WORTH_A_WORD, _MOST = 0.15, 3
 
@@ -71,12 +73,12 @@ class Interpretation:
 
     Attributes:
         emotion: one of :data:`recognizer.facs.EMOTIONS`.
-        support: 0..1, the share of the prototype that was seen, by intensity.
-        fit: 0..1, ``support`` times the share of what was seen that belongs to the prototype.
-        together: its action units that were seen.
+        support: 0..1, the share of the prototype that was seen at its apex, by intensity.
+        fit: 0..1, ``support`` times the share of what was seen then that belongs to the prototype.
+        together: its action units that were seen then.
         missing: its action units that were not.
         unmeasured: its action units of which nothing is known.
-        against: action units seen that belong to other emotions, and other objections.
+        against: action units seen then that belong to other emotions, and other objections.
     """
 
     emotion: str
@@ -172,7 +174,8 @@ def explain(
     interpretation = _interpret(track, rows, observations)
     notes = _notes(observations)
     conclusion = _conclude(track, rows, interpretation)
-    plain = write(len(rows) == 1, observations, interpretation, notes, conclusion)
+    seen = measured[0] or track.presence is not None
+    plain = write(len(rows) == 1, seen, observations, interpretation, notes, conclusion)
     text = plain
     if phrase is not None:
         text = phrase(plain)
@@ -243,38 +246,51 @@ def _side(track: AffectTrack, au: str, apex: int) -> str | None:
 def _interpret(
     track: AffectTrack, rows: np.ndarray, observations: tuple[Observation, ...]
 ) -> tuple[Interpretation, ...]:
-    seen = {one.au: one for one in observations}
-    strength = {au: one.intensity or PRESENT for au, one in seen.items()}
+    side = {one.au: one.side for one in observations}
     known = np.isfinite(track.aus[rows]).any(axis=0)
     if track.presence is not None:
         known |= np.isfinite(track.presence[rows]).any(axis=0)
-    telling = {
-        au for au in seen if au not in COMMON and any(au in p for p in _prototypes().values())
-    }
+    belonging = {au for prototype in _prototypes().values() for au in prototype}
     found = []
     for emotion, prototype in _prototypes().items():
         usable = {au: value for au, value in prototype.items() if known[AU_INDEX[au]]}
-        together = [au for au in usable if au in seen]
+        strength = _at_its_apex(track, rows, usable)
+        together = [au for au in usable if au in strength]
         if not set(together) - set(COMMON):
             continue
         reached = sum(min(strength[au], usable[au]) for au in together)
         support = reached / sum(usable.values())
-        foreign = sorted(telling - set(prototype))
+        foreign = sorted((strength.keys() & belonging) - set(COMMON) - set(prototype))
         own = sum(strength[au] for au in together)
         fit = support * own / (own + sum(strength[au] for au in foreign))
         against = list(foreign)
-        if emotion == "contempt" and not any(seen[au].side in ("left", "right") for au in together):
+        if emotion == "contempt" and not any(side[au] in ("left", "right") for au in together):
             against.append("contempt shows on one side, and none was seen to lead")
             fit /= 2
         found.append(
             Interpretation(
                 emotion, support, fit, tuple(together),
-                tuple(au for au in usable if au not in seen),
+                tuple(au for au in usable if au not in strength),
                 tuple(au for au in prototype if au not in usable), tuple(against),
             )
         )  # fmt: skip
     worth = [one for one in found if one.fit >= _WORTH_A_WORD]
     return tuple(sorted(worth, key=lambda one: -one.fit)[:_MOST])
+
+
+def _at_its_apex(track: AffectTrack, rows: np.ndarray, prototype: dict) -> dict[str, float]:
+    """Action units that are there when most of a prototype is, with their mean intensity then.
+
+    What a clip shows at other times neither goes together with it nor speaks against it.
+    """
+    present = track.present()[rows]
+    intensity = np.where(present, np.nan_to_num(track.aus[rows], nan=PRESENT), 0.0)
+    telling = [AU_INDEX[au] for au in prototype if au not in COMMON]
+    most = np.array([prototype[AU_NAMES[i]] for i in telling])
+    shown = np.minimum(intensity[:, telling], most).sum(axis=1)
+    apex = shown >= _APEX * shown.max()
+    there, mean = present[apex].mean(axis=0) >= 0.5, intensity[apex].mean(axis=0)
+    return {au: float(mean[i]) for i, au in enumerate(AU_NAMES) if there[i]}
 
 
 def _prototypes() -> dict[str, dict[str, float]]:

@@ -6,27 +6,62 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from recognizer.explain import Conclusion, Interpretation, Observation
+    from recognizer.voice import VoiceTrack
+    from recognizer.words import Reading
 
 #: Valence and arousal nearer to 0 have no name.
 _NEUTRAL_BAND = 0.1
+#: Cues of a voice (:data:`recognizer.voice.CUES`) as people call them.
+_CUES = {
+    "pitch": "pitch", "spread": "range of pitch", "tilt": "brightness", "level": "loudness",
+    "rate": "pace",
+}  # fmt: skip
 
 
 def write(
     still: bool,
+    seen: bool,
     observations: tuple[Observation, ...],
     interpretation: tuple[Interpretation, ...],
     notes: tuple[str, ...],
     conclusion: Conclusion,
 ) -> str:
-    """Three headed lists; ``still`` leaves the times out."""
-    lines = ["Observations"]
-    lines += [f"- {_observed(one, still)}" for one in observations] or ["- no action unit is seen"]
-    lines.append("Interpretation")
-    lines += [f"- {_interpreted(one)}" for one in interpretation]
-    if not interpretation:
-        lines.append("- the action units fit no emotion's prototype")
-    lines += [f"- note: {note}" for note in notes]
+    """Three headed lists; ``still`` leaves the times out.
+
+    Where no face was ``seen`` (of a voice, of words) there is the conclusion alone.
+    """
+    lines = []
+    if seen:
+        lines.append("Observations")
+        lines += [f"- {_observed(one, still)}" for one in observations]
+        if not observations:
+            lines.append("- no action unit is seen")
+        lines.append("Interpretation")
+        lines += [f"- {_interpreted(one)}" for one in interpretation]
+        if not interpretation:
+            lines.append("- the action units fit no emotion's prototype")
+        lines += [f"- note: {note}" for note in notes]
     lines += ["Conclusion", f"- {_concluded(conclusion, still)}"]
+    return "\n".join(lines)
+
+
+def heard(voice: VoiceTrack) -> str:
+    """What each cue of a voice speaks for by itself."""
+    lines = [f"Voice (confidence {voice.confidence.mean():.2f})"]
+    lines += [
+        f"- {_CUES[cue]}: {_named(arousal, 'calm', 'aroused')} (arousal {arousal:+.2f})"
+        for cue, arousal in voice.evidence.items()
+    ]
+    return "\n".join(lines)
+
+
+def said(words: Reading) -> str:
+    """The words that told something."""
+    lines = [f"Words (confidence {words.confidence:.2f})"]
+    lines += [
+        f"- {cue.text!r}: {'not ' if cue.negated else ''}{cue.family}" for cue in words.evidence
+    ]
+    lines.append(f"- valence {words.valence:+.2f}, arousal {words.arousal:+.2f}")
     return "\n".join(lines)
 
 

@@ -194,6 +194,8 @@ class Recognizer:
             except NoFaceError:
                 pass
             else:
+                if progress:
+                    progress("reading the face", 0, None)
                 chief = largest(tracks)
                 first = tracks.index(chief)
                 faces = [self.read_face(t, rest if t is chief else None) for t in tracks]

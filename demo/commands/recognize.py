@@ -11,6 +11,7 @@ import typer
 
 from demo.checks import in_range, readable, writable
 from demo.progress import progress_bar
+from recognizer import explain_text
 from recognizer.affect import AffectTrack
 from recognizer.affect_csv import write_csv
 from recognizer.facs import ARKIT_NAMES, AU_NAMES, EMOTIONS
@@ -50,8 +51,15 @@ def run(
     if found.voice is not None or found.words is not None:
         typer.echo(describe_together(found))
     if explain:
-        for track in tracks:
-            typer.echo("\n" + track.explain().text)
+        heard = [explain_text.heard(found.voice)] if found.voice else []
+        said = [explain_text.said(found.words)] if found.words else []
+        for text in (*heard, *said, *(track.explain().text for track in tracks)):
+            typer.echo(f"\n{text}")
+    if found.faces and rest is None and len(tracks[0]) > 1:
+        typer.echo(
+            "read as a stranger's face: --rest PICTURE of the person expressing nothing tells more",
+            err=True,
+        )
 
 
 def summary(media: Path, found: Judgement) -> dict:

@@ -15,6 +15,7 @@ from recognizer.facs import EMOTIONS
 def test_a_video(run, tmp_path):
     result = succeeded(run("recognize @talk.mp4 -o %o.csv --json %o.json --plot %o.png"))
     assert "face 0: seen in 5 of 5 frames; " in result.stdout
+    assert "--rest" in result.stderr
     rows = list(csv.DictReader((tmp_path / "o.csv").open(newline="")))
     assert tuple(rows[0]) == COLUMNS
     assert [int(row["frame"]) for row in rows] == [0, 1, 2, 3, 4]
@@ -59,6 +60,9 @@ def test_a_voice(run, tmp_path, speech_path):
     rows = list(csv.DictReader((tmp_path / "o.csv").open(newline="")))
     assert rows[5]["AU12_r"] == "NaN" and rows[5]["jawOpen"] == "NaN"
     assert -1 <= float(rows[5]["arousal"]) <= 1
+    said = succeeded(run(["recognize", str(speech_path), "--explain", "--text", "I am so sad"]))
+    _, heard, words, conclusion = said.stdout.split("\n\n")
+    assert "- pitch: " in heard and "'sad': " in words and conclusion.startswith("Conclusion")
     about = json.loads((tmp_path / "o.json").read_text())
     assert about["faces"] == [] and about["voice"]["confidence"] > 0.2
 

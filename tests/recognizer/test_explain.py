@@ -95,6 +95,26 @@ def test_what_speaks_against():
     assert contempt.fit == pytest.approx(0.5)
 
 
+def test_what_comes_at_another_time_does_not_speak_against():
+    frown = np.zeros(50)
+    frown[40:] = 4
+    smile = 3.5 * (np.arange(50) < 30)
+    result = explain(face({"AU06": smile, "AU12": smile, "AU04": frown}, "happiness"))
+    first = result.interpretation[0]
+    assert (first.emotion, first.against) == ("happiness", ())
+    assert first.fit == pytest.approx(1)
+    assert "AU04" in {one.au for one in result.observations}
+    assert result.conclusion.agreement
+    at_once = explain(face({"AU06": smile, "AU12": smile, "AU04": 4}, "happiness"))
+    assert at_once.interpretation[0].against == ("AU04",)
+
+
+def test_a_voice_has_no_action_units():
+    track = face({}, "sadness")
+    track.aus[:] = np.nan
+    assert explain(track).plain.startswith("Conclusion\n- sadness")
+
+
 def test_speech_and_blinks_are_held_against_nobody():
     result = explain(face({"AU06": 3.5, "AU12": 3.5, "AU25": 3, "AU26": 2, "AU45": 4}))
     assert result.interpretation[0].fit == pytest.approx(1)
