@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 
@@ -46,3 +47,28 @@ def shade(texture, rows, columns, own, starts, folds, gains, amounts, tint):
         for k in range(3):
             value = own[i, k] * (1 + gain * tint[k]) + 0.5
             texture[rows[i], columns[i], k] = min(max(value, 0.0), 255.0)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def relax(values, rows, columns, level, sweeps):
+    """Draw some pixels towards their neighbours' mean, in place (Gauss and Seidel's way).
+
+    Args:
+        values: float32 ``[H, W, C]``.
+        rows, columns: int64 ``[P]``, the pixels in reading order.
+        level: float32 ``[H, W]``, 0..1: how much of the mean is of the neighbours beside a pixel.
+        sweeps: how often, there and back in turn.
+    """
+    height, width, channels = values.shape
+    for sweep in range(sweeps):
+        for step in range(len(rows)):
+            i = step if sweep % 2 == 0 else len(rows) - 1 - step
+            y, x = rows[i], columns[i]
+            above, below = max(y - 1, 0), min(y + 1, height - 1)
+            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            beside = np.float32(0.5) * level[y, x]
+            upright = np.float32(0.5) - beside
+            for k in range(channels):
+                values[y, x, k] = beside * (values[y, left, k] + values[y, right, k]) + upright * (
+                    values[above, x, k] + values[below, x, k]
+                )

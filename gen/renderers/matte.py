@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from gen.renderers.inpaint import fill
 from gen.renderers.portrait import Portrait
 from recognizer.face_model import FACE_BOTTOM, FaceModel
 from recognizer.raster import rasterize
@@ -27,15 +28,14 @@ _LIKELY_HAIR, _FARTHEST_HAIR = 0.2, 0.75
 _CERTAIN = 0.06
 #: Face widths: how far outside the matte hair may stand; the farther the plainer the background
 #: is: the share of it that can be guessed from farther away, to within so many levels.
-_STRAY, _STRAY_FAR, _PLAIN, _PLAIN_SHARE = 0.09, 0.30, 8.0, (0.3, 0.5)
+_STRAY, _STRAY_FAR, _PLAIN, _PLAIN_SHARE = 0.05, 0.30, 8.0, (0.3, 0.5)
+#: Single hairs are thinner than this and stand out by so many levels, no farther outside than this
+#: (face widths).
+_STRAND, _STANDS_OUT, _STRANDS_FAR = 0.03, (6.0, 16.0), 0.14
 #: From the ears down to the chin that becomes less: shoulders are guessed for background.
 _STRAY_DOWN = (-0.35, -0.1), (1.0, 0.3)
 #: Face widths from what keeps still within which a person is left standing in the background.
 _SEAM = 0.08
-#: Longer side of the picture on which the background is continued.
-_FILL_SIZE = 144
-#: What a guessed background is given of the known one's grain: at most so many levels.
-_GRAIN = 6.0
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,17 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     solid = (matte > 0.5).astype(np.uint8)
     outside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5) / unit
     near = moving > 0.2
+    below, _ = bust_coordinates(portrait, image.shape[1::-1], 1.0)
+    upward = np.interp(below, *_STRAY_DOWN)
+    bald = _without_strands(image, person, outside / upward, unit)
     # How far the guess is asked depends on how good it is thereabouts.
-    wide = fill(image, (outside >= _STRAY_FAR) | ~near)
+    wide = fill(bald, (outside >= _STRAY_FAR) | ~near)
     ring = ((outside > _STRAY) & (outside < _STRAY_FAR) & near).astype(np.float32)
     plain = (np.abs(wide - image).max(-1) < _PLAIN) * ring  # what differs may be hair
     spread = 0.25 * unit
     plain = _blur(plain, spread) / np.maximum(_blur(ring, spread), 1e-3)
-    below, _ = bust_coordinates(portrait, image.shape[1::-1], 1.0)
-    reach = np.interp(plain, _PLAIN_SHARE, (_STRAY, _STRAY_FAR)) * np.interp(below, *_STRAY_DOWN)
-    guess = np.clip(3 - 3 * outside / reach, 0, 1) * np.clip(3 * moving - 1, 0, 1)
+    reach = np.interp(plain, _PLAIN_SHARE, (_STRAY, _STRAY_FAR)) * upward
+    guess = np.clip(2 - 2 * outside / reach, 0, 1) * np.clip(3 * moving - 1, 0, 1)
     # Where what moves hangs on to what keeps still, a seam would open.
     still = (person > 0.5) & (moving < 0.4)
     away = cv2.distanceTransform(1 - still.astype(np.uint8), cv2.DIST_L2, 5) / unit
@@ -82,17 +84,35 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     # Behind a neck lies what lies beside it, not what the shoulders wear.
     known = guess <= 0
     apart = known & (cv2.dilate(person, np.ones((5, 5))) < 0.02)
-    filled = fill(image, apart if apart.any() else known)
-    behind = np.round(image + guess[..., None] * (filled - image)).astype(np.uint8)
+    filled = fill(bald, apart if apart.any() else known)
+    bald = np.where(near[..., None], bald, image)
+    behind = np.round(bald + guess[..., None] * (filled - bald)).astype(np.uint8)
     # The least opacity with which some colour over this background gives the portrait's.
     colour, under = image.astype(np.float32), behind.astype(np.float32)
-    least = 1 - np.minimum((colour + 0.5) / (under + 0.5), (255.5 - colour) / (255.5 - under)).min(
-        -1
-    )
+    least = np.minimum((colour + 0.5) / (under + 0.5), (255.5 - colour) / (255.5 - under)).min(-1)
+    # More will do, too; a pixel's noise must not be its opacity's.
+    least = cv2.morphologyEx(1 - least, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     opacity = np.ceil(np.clip(np.maximum(matte, least), 0, 1) * 255) / 255
     weighted = np.round(colour - (1 - opacity[..., None]) * under)
     layer = np.dstack([weighted, opacity * 255]).clip(0, 255).astype(np.uint8)
     return Layers(layer, behind)
+
+
+def _without_strands(image: np.ndarray, person: np.ndarray, outside, unit: float) -> np.ndarray:
+    """The picture uint8 ``[H, W, 3]`` without the single hairs that leave a person's outline.
+
+    A median takes out what is thin and leaves edges; where it changes little it is not asked.
+    """
+    size = 2 * max(1, round(_STRAND * unit)) + 1
+    smooth = cv2.medianBlur(image, size)
+    stands_out = cv2.absdiff(smooth, image).max(-1)
+    thin = (stands_out > _STANDS_OUT[0]) & (outside < _STRANDS_FAR)
+    _, pieces = cv2.connectedComponents((thin | (outside * unit < 2)).astype(np.uint8))
+    own = np.isin(pieces, np.unique(pieces[outside == 0]))
+    share = np.interp(stands_out, _STANDS_OUT, (0.0, 1.0)) * (thin & own & (person < 0.5))
+    share = cv2.dilate(share.astype(np.float32), np.ones((3, 3), np.uint8))
+    share = cv2.GaussianBlur(share, (0, 0), 0.8)[..., None]
+    return np.round(image + share * (smooth - image.astype(np.float32))).astype(np.uint8)
 
 
 def person_matte(portrait: Portrait) -> np.ndarray:
@@ -163,49 +183,3 @@ def _one_piece(person: np.ndarray) -> np.ndarray:
     _, holes, stats, _ = cv2.connectedComponentsWithStats((~largest).astype(np.uint8))
     small = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < 0.01 * person.size)
     return (largest | np.isin(holes, small)).astype(np.uint8)
-
-
-def fill(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Continue a picture into its hidden part.
-
-    Shades are carried on from the nearest known ones (Telea 2004) on a small copy; grain is
-    mirrored at the nearest known pixel.
-
-    Args:
-        image: uint8 ``[H, W, 3]``.
-        known: bool ``[H, W]``.
-
-    Returns:
-        float32 ``[H, W, 3]``; the picture itself where it is known.
-    """
-    if known.all() or not known.any():
-        return image.astype(np.float32)
-    height, width = known.shape
-    smooth = _continued(image, known)
-    soft = cv2.GaussianBlur(image, (0, 0), 1.5).astype(np.float32)
-    grain = np.clip(image - soft, -_GRAIN, _GRAIN)
-    _, labels = cv2.distanceTransformWithLabels(
-        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    rows, columns = np.nonzero(known)
-    place = np.zeros((labels.max() + 1, 2), np.float32)
-    place[labels[known]] = np.stack([columns, rows], axis=1)
-    ys, xs = np.mgrid[:height, :width].astype(np.float32)
-    mirror = np.round(2 * place[labels] - np.stack([xs, ys], axis=-1))
-    texture = cv2.remap(grain, mirror, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
-    return np.where(known[..., None], image, smooth + texture).clip(0, 255).astype(np.float32)
-
-
-def _continued(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Shades carried on into the hidden part, on a small copy: float32 ``[H, W, 3]``."""
-    height, width = known.shape
-    factor = min(1.0, _FILL_SIZE / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    # A pixel of the copy is known where all of it is, and a little around: hair is not.
-    share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    hidden = cv2.dilate((share < 0.999).astype(np.uint8), np.ones((3, 3), np.uint8))
-    if hidden.all():
-        hidden = (share < 0.999).astype(np.uint8)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    filled = cv2.inpaint(small, hidden, 4, cv2.INPAINT_TELEA)
-    return cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gen.renderers.matte import fill, person_matte, split_layers
+from gen.renderers.inpaint import fill
+from gen.renderers.matte import person_matte, split_layers
 from gen.renderers.mesh import MeshRenderer
 from gen.renderers.portrait import Portrait
 
@@ -113,3 +114,25 @@ def test_fill_continues_a_gradient():
 def test_fill_with_all_or_nothing_known(value):
     image = np.random.default_rng(0).integers(0, 256, (32, 40, 3)).astype(np.uint8)
     assert np.array_equal(fill(image, np.full((32, 40), value)), image)
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_fill_carries_an_edge_on(upright):
+    """A horizon that runs into a round hole from both sides joins; a door's edge likewise."""
+    rows = np.where(np.arange(128) < 64, 60, 180)
+    scene = np.repeat(np.repeat(rows[:, None, None], 128, 1), 3, 2).astype(np.uint8)
+    scene = np.ascontiguousarray(scene.transpose(1, 0, 2)) if upright else scene
+    ys, xs = np.mgrid[:128, :128]
+    known = np.hypot(xs - 64, ys - 64) > 20
+    filled = fill(np.where(known[..., None], scene, 0).astype(np.uint8), known)
+    off = np.abs((xs if upright else ys) - 63.5) > 4
+    assert np.abs(filled - scene)[~known & off].mean() < 12  # an even membrane: 20 and more
+
+
+def test_fill_is_as_grainy_as_what_is_known():
+    noise = np.random.default_rng(0).normal(0, 3, (192, 192, 1))
+    image = np.clip(120 + noise + np.zeros(3), 0, 255).round().astype(np.uint8)
+    known = np.hypot(*(np.mgrid[:192, :192] - 60)) > 24
+    filled = fill(image, known)[~known]
+    assert 0.6 < filled.std() / image[known].std() < 1.2
+    assert abs(filled.mean() - 120) < 2
