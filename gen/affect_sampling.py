@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
 from gen.conditioning import Affect
 from gen.guidance import AffectError
 from gen.models.affect_branch import AffectBranch, AffectConditions
 from gen.sampling import Sampling, last_frames, seam
+from gen.scheduler import DDIMScheduler
 from recognizer.affect_reader import load_head
 from recognizer.facs import ARKIT_NAMES, sides
 
@@ -26,7 +26,7 @@ _SMOOTH = 9
 #: Length of a gradient step at scale 1, chosen such that scales are of the order of 1.
 _UNIT = 10.0
 #: Columns that guidance may move: speech keeps the lips' opening, chance the blinks and the head.
-_GUIDED = [
+GUIDED = [
     ARKIT_NAMES.index(name)
     for stem in (
         "browInnerUp", "browOuterUp", "browDown", "eyeWide", "eyeSquint", "cheekSquint",
@@ -136,7 +136,7 @@ class AffectWindow:
             )  # fmt: skip
             (slope,) = torch.autograd.grad(frames * error.sum(), clean)
             clean = clean.detach()
-            clean[..., _GUIDED] -= sampler.scale * _UNIT * _averaged(slope[..., _GUIDED])
+            clean[..., GUIDED] -= sampler.scale * _UNIT * _averaged(slope[..., GUIDED])
         return clean
 
 

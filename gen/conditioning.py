@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import nnls
 
 from gen.editing import MotionEdit
 from recognizer.facs import (
@@ -123,6 +122,8 @@ class Affect:
         Raises:
             ValueError: a value outside -1..1.
         """
+        from scipy.optimize import nnls
+
         valence, arousal = _within(valence, -1, 1, "valence"), _within(arousal, -1, 1, "arousal")
         names = [name for name in EMOTIONS if name not in ("neutral", "contempt")]
         places = np.array([EMOTION_TO_VA[name] for name in names] + list(_QUIET))

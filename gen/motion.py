@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
 from gen.affect_sampling import AffectStream
@@ -23,6 +22,7 @@ from gen.editing import MotionEdit, edited
 from gen.models.affect_branch import AffectBranch
 from gen.models.motion import MotionDenoiser
 from gen.sampling import LIPS, Pull, Sampling, WindowSampler, last_frames, seam
+from gen.scheduler import DDIMScheduler
 from recognizer.motion import MotionTrack
 from recognizer.pretrained import load_config, load_weights, save_weights
 

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
 from gen.models.refiner import PatchRefiner
+from gen.scheduler import DDIMScheduler
 from recognizer.pretrained import load_config, load_weights, save_weights
 
 PACKAGED_WEIGHTS = Path(__file__).parent / "weights" / "refiner"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
 from gen.models.motion import MotionDenoiser
+from gen.scheduler import DDIMScheduler
 from recognizer.facs import ARKIT_NAMES
 
 if TYPE_CHECKING:

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
-from diffusers.utils import BaseOutput
 from einops import rearrange
 from torch import Tensor, nn
 
 from gen.models.blocks import Block, rotary, sinusoid
 from recognizer.facs import AU_MAX, AU_NAMES, EMOTIONS
+from recognizer.network import BaseOutput, Network, register_to_config
 
 
 @dataclass
@@ -45,7 +43,7 @@ class AffectBranchOutput(BaseOutput):
     sample: Tensor
 
 
-class AffectBranch(ModelMixin, ConfigMixin):
+class AffectBranch(Network):
     """Predicts the difference that affect makes to the clean motion that a neutral denoiser makes.
 
     Motion is ``neutral + residual``. Both are denoised in step: the frozen

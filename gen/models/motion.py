@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
-from diffusers.utils import BaseOutput
 from einops import rearrange
 from torch import Tensor, nn
 
 from gen.models.blocks import Block, rotary, sinusoid
+from recognizer.network import BaseOutput, Network, register_to_config
 
 
 @dataclass
@@ -27,7 +25,7 @@ class MotionDenoiserOutput(BaseOutput):
     sample: Tensor
 
 
-class MotionDenoiser(ModelMixin, ConfigMixin):
+class MotionDenoiser(Network):
     """Predicts clean motion from noisy motion, speech and what came before.
 
     A sequence is ``P`` prefix frames, known and clean, and ``T`` frames to denoise. Each frame is

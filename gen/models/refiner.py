@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
-from diffusers.utils import BaseOutput
 from torch import Tensor, nn
+
+from recognizer.network import BaseOutput, Network, register_to_config
 
 #: Channels of each condition, in the order of :func:`stack_condition`.
 CONDITION_CHANNELS = {
@@ -29,7 +28,7 @@ class PatchRefinerOutput(BaseOutput):
     sample: Tensor
 
 
-class PatchRefiner(ModelMixin, ConfigMixin):
+class PatchRefiner(Network):
     """Predicts a clean correction from a noisy one and what is known of the patch.
 
     Diffusion is over the *correction*, true patch minus rendered patch, so that nothing learnt is

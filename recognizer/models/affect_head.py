@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
-from diffusers.utils import BaseOutput
 from torch import Tensor, nn
 
 from recognizer.facs import ARKIT_NAMES, AU_MAX, AU_NAMES, EMOTIONS
 from recognizer.models.gaussian import bounded
+from recognizer.network import BaseOutput, Network, register_to_config
 
 #: Frames a second of the motion that the head is trained on.
 HEAD_FPS = 25.0
@@ -60,7 +58,7 @@ class TemporalBlock(nn.Module):
         return x + self.drop(self.contract(F.silu(self.expand(y))))
 
 
-class AffectHead(ModelMixin, ConfigMixin):
+class AffectHead(Network):
     """A small temporal network over ARKit coefficients.
 
     Why so: action units are nearly functions of a frame's coefficients, so most of the work is a

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
-from diffusers.utils import BaseOutput
 from torch import Tensor, nn
 
 from recognizer.facs import AU_MAX, AU_NAMES, EMOTIONS
 from recognizer.models.gaussian import bounded
+from recognizer.network import BaseOutput, Network, register_to_config
 
 HEADS = ("emotion", "au", "valence_arousal")
 
@@ -81,7 +79,7 @@ class ResidualBlock(nn.Module):
         return F.relu(y + self.skip(x))
 
 
-class AppearanceNet(ModelMixin, ConfigMixin):
+class AppearanceNet(Network):
     """A squeeze-excitation residual network for 48x48 grey faces.
 
     Why so: the pictures of FER+ have 48 pixels and no colour, so larger inputs buy nothing. The

@@ -24,8 +24,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from recognizer.facs import EMOTIONS
@@ -36,6 +34,7 @@ from recognizer.models.fusion_output import (
     FusionOutput,
     opinion_features,
 )
+from recognizer.network import Network, register_to_config
 
 #: Emotion logits, valence-arousal before tanh, their log-variances.
 _SIZES = (len(EMOTIONS), 2, 2)
@@ -71,7 +70,7 @@ class Encoder(nn.Module):
         return x, hidden, presence
 
 
-class FusionNet(ModelMixin, ConfigMixin):
+class FusionNet(Network):
     """Learnt experts, gates and a correction over one token a modality.
 
     Time is not modelled: frames are fused one by one, or pooled to a clip first.

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from recognizer.facs import EMOTIONS
 from recognizer.fusion import FLOOR, Fused, Opinion, fuse
+from recognizer.network import BaseOutput
 
 #: Numbers that :func:`opinion_features` makes of an opinion.
 OPINION_FEATURES = len(EMOTIONS) + 4
