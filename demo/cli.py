@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,10 @@ import typer
 from demo import cli_bench, cli_train
 from demo.errors import user_errors
 from demo.marks import Certificate, Key, Mark
+
+# Threads of torch that wait for one another sleep: on a machine that is busy otherwise, spinning
+# makes small networks fifty times slower. Read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(
     name="facewright",
@@ -205,6 +210,7 @@ def evaluate(
     workers: Annotated[
         int | None, typer.Option(help="Processes; one fewer than there are cores.")
     ] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: a Ray cluster.")] = "local",
     cache: Annotated[
         Path | None, typer.Option(help="Folder that remembers what was measured of each file.")
     ] = None,
@@ -218,8 +224,8 @@ def evaluate(
     run(
         clips or [], system=system or [], reference=reference or [], audio=audio,
         portrait=portrait, rest=rest, emotion=emotion, timeline=timeline, syncnet=syncnet,
-        coefficients=coefficients, output=output, json=json, workers=workers, cache=cache,
-        controls=selftest,
+        coefficients=coefficients, output=output, json=json, workers=workers, engine=engine,
+        cache=cache, controls=selftest,
     )  # fmt: skip
 
 
