@@ -12,9 +12,10 @@ from demo import cli_bench, cli_train
 from demo.errors import user_errors
 from demo.marks import Certificate, Key, Mark
 
-# Threads of torch that wait for one another sleep: on a machine that is busy otherwise, spinning
-# makes small networks fifty times slower. Read when torch is imported.
+# Threads that wait for one another sleep, and numpy's small products need none: on a machine that
+# is busy otherwise, spinning makes small networks fifty times slower. Read when these are imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="facewright",

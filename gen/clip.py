@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gen.conditioning import Affect
-from gen.renderers.base import Renderer, before_first_frame
+from gen.renderers.base import Renderer
+from gen.renderers.drawing import Drawing
 from recognizer.motion import MotionTrack
 
 if TYPE_CHECKING:
@@ -62,12 +63,12 @@ class TalkingHeadOutput:
     def frames(self) -> Iterator[np.ndarray]:
         """Frames uint8 ``[H, W, 3]``, drawn one by one; may be asked for again."""
         done = 0
-        renderer = before_first_frame(self._renderer)
-        for track in self._tracks():
-            for blendshapes, pose in zip(track.blendshapes, track.pose, strict=True):
-                yield renderer.render(blendshapes, pose)
-                done += 1
-                self._hook("rendering", done, self.total)
+        with Drawing(self._renderer) as drawing:
+            for track in self._tracks():
+                for frame in drawing.frames(track):
+                    yield frame
+                    done += 1
+                    self._hook("rendering", done, self.total)
 
     def _tracks(self) -> Iterator[MotionTrack]:
         # By number, because several readers may take turns in having the next one made.

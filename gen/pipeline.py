@@ -18,7 +18,7 @@ from gen.conditioning import Affect
 from gen.editing import MotionEdit, edited
 from gen.expression import MARGIN
 from gen.mixing import exactly, with_affect, with_residual
-from gen.renderers.base import before_first_frame
+from gen.renderers.drawing import Drawing
 from recognizer.media import read_audio, read_image
 from recognizer.motion import MotionTrack
 
@@ -278,12 +278,12 @@ class TalkingHeadPipeline:
         hook("listening", 0, None)
 
         def frames() -> Iterator[np.ndarray]:
-            drawing, done = before_first_frame(renderer), 0
-            for track in motion:
-                rows = zip(track.blendshapes, track.pose, strict=True)
-                yield np.stack([drawing.render(shapes, pose) for shapes, pose in rows])
-                done += len(track)
-                hook("rendering", done, None)
+            done = 0
+            with Drawing(renderer) as drawing:
+                for track in motion:
+                    yield np.stack(list(drawing.frames(track)))
+                    done += len(track)
+                    hook("rendering", done, None)
 
         return frames()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from gen.renderers.backdrop import Backdrop
@@ -118,6 +120,10 @@ class MeshRenderer:
         self._light.apply(frame, points[:478])
         self._backdrop.soften_steps(frame, vertices, self._topology.triangles, around)
         return frame
+
+    def twin(self) -> MeshRenderer:
+        """A copy to draw other frames with at the same time; no frame depends on those before."""
+        return copy.deepcopy(self)
 
     def _gap(self, points: np.ndarray) -> float:
         middle = len(self._topology.upper_lip) // 2
