@@ -82,6 +82,11 @@ class Affect:
     Attributes:
         keyframes: what is felt, by time.
         shapes: seconds and coefficients by their ARKit names, that are held at that moment.
+
+    >>> both = Affect.emotion("happiness", 0.5) + Affect.action_units({"AU04": 2})
+    >>> now = both.curves(np.zeros(1))
+    >>> print(now.emotion[0, 1], now.valence_arousal[0], now.aus[0, 2])  # AU04, left and right
+    0.5 [0.38 0.24] [2. 2.]
     """
 
     def __init__(
@@ -104,6 +109,11 @@ class Affect:
 
         Raises:
             ValueError: an unknown name (the message lists the known ones) or a value out of range.
+
+        >>> Affect.emotion("joy")
+        Traceback (most recent call last):
+        ValueError: unknown emotion 'joy': choose one of neutral, happiness, surprise, sadness, \
+anger, disgust, fear, contempt
         """
         if name not in EMOTIONS:
             raise ValueError(f"unknown emotion {name!r}: choose one of {', '.join(EMOTIONS)}")
@@ -146,6 +156,10 @@ class Affect:
 
         Raises:
             ValueError: an unknown action unit or a value out of range.
+
+        >>> left = Affect.action_units({"AU12L": 5}).curves(np.zeros(1)).blendshapes()[0]
+        >>> {name: float(v) for name, v in zip(ARKIT_NAMES, left, strict=True) if v}
+        {'mouthSmileLeft': 1.0}
         """
         checked = {}
         for name, value in aus.items():
@@ -184,6 +198,15 @@ class Affect:
 
         Raises:
             ValueError: an entry is none of these; the message names it.
+
+        >>> story = Affect.timeline([{"at": 1, "emotion": "fear"}, {"at": 2, "valence": 0.5}])
+        >>> print(story.curves(np.array([0, 1.5, 9])).valence_arousal)
+        [[-0.64  0.6 ]
+         [-0.07  0.3 ]
+         [ 0.5   0.  ]]
+        >>> Affect.timeline([{"at": 1, "emotion": "fear", "intensity": 3}])
+        Traceback (most recent call last):
+        ValueError: timeline entry 1: intensity must be 0..1, got 3
         """
         if isinstance(keys, str) or not isinstance(keys, Sequence) or not keys:
             raise ValueError("a timeline is a non-empty list of keyframes")

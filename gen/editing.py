@@ -26,6 +26,11 @@ class MotionEdit:
 
     Build one by :meth:`from_track`, :meth:`keys` or :meth:`load`.
 
+    >>> wink = MotionEdit.keys([(1.0, {"eyeBlinkLeft": 0.9})])
+    >>> values, weights = wink.at(np.array([0.5, 0.83, 1.0]))
+    >>> weights[:, 0].round(2).tolist()  # eased in over 0.3 s
+    [0.0, 0.5, 1.0]
+
     Attributes:
         points: column of a motion vector, 0..57 → rising times ``[K]`` in seconds and values
             ``[K]``.

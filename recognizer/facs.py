@@ -137,6 +137,13 @@ def sides(stem: str) -> tuple[str, ...]:
 
     Raises:
         KeyError: no ARKit blendshape has this name or stem.
+
+    >>> sides("mouthSmile"), sides("jawOpen")
+    (('mouthSmileLeft', 'mouthSmileRight'), ('jawOpen',))
+    >>> AU_SENTENCES["AU12"], AU_TO_ARKIT["AU12"]
+    ('lip corner puller: the lip corners are drawn back and up', {'mouthSmile': 1.0})
+    >>> EMOTION_TO_AU["happiness"], EMOTION_TO_VA["happiness"]
+    ({'AU06': 3.5, 'AU12': 3.5}, (0.76, 0.48))
     """
     if stem in ARKIT_INDEX:
         return (stem,)

@@ -33,6 +33,11 @@ class MotionTrack:
 
     Raises:
         ValueError: shapes disagree or ``fps`` is not positive.
+
+    >>> track = MotionTrack.zeros(50, fps=25)
+    >>> track["jawOpen"][10] = 0.6
+    >>> print(track.duration, track.resampled(50)["jawOpen"][19:22])
+    2.0 [0.3 0.6 0.3]
     """
 
     blendshapes: np.ndarray
@@ -142,6 +147,14 @@ class MotionTrack:
         Raises:
             ValueError: the file is no motion file; the message says what is wrong with it.
             FileNotFoundError: there is no such file.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "nod.csv"
+        ...     _ = path.write_text("time,headPitch\\n0,0\\n0.04,-3\\n")
+        ...     nod = MotionTrack.load(path)
+        >>> nod.fps, nod["headPitch"].tolist(), float(nod.blendshapes.max())
+        (25.0, [0.0, -3.0], 0.0)
         """
         path = Path(path)
         if path.suffix.lower() == ".npz":
@@ -243,6 +256,10 @@ def rotation_matrix(angles: np.ndarray) -> np.ndarray:
 
     Returns:
         ``[..., 3, 3]``, to be applied to column vectors.
+
+    >>> nose = rotation_matrix([0, 90, 0]) @ [0, 0, -1]
+    >>> (nose.round() + 0).tolist()  # a yaw of 90 degrees turns it to the image's right
+    [1.0, 0.0, 0.0]
     """
     pitch, yaw, roll = np.moveaxis(np.deg2rad(np.asarray(angles, dtype=np.float64)), -1, 0)
     one, zero = np.ones_like(pitch), np.zeros_like(pitch)
@@ -259,7 +276,11 @@ def rotation_matrix(angles: np.ndarray) -> np.ndarray:
 
 
 def euler_angles(rotation: np.ndarray) -> np.ndarray:
-    """Pitch, yaw, roll in degrees ``[..., 3]``: the inverse of :func:`rotation_matrix`."""
+    """Pitch, yaw, roll in degrees ``[..., 3]``: the inverse of :func:`rotation_matrix`.
+
+    >>> euler_angles(rotation_matrix([10, -20, 5])).round(6).tolist()
+    [10.0, -20.0, 5.0]
+    """
     rotation = np.asarray(rotation)
     # R = Rz Ry Rx: row 2 is (sin y, -cos y sin p, cos y cos p); column 0 is cos y (cos r, sin r).
     yaw = np.arcsin(np.clip(rotation[..., 2, 0], -1, 1))

@@ -130,6 +130,10 @@ def read_words(text: str) -> Reading:
 
     Raises:
         ValueError: there are no words.
+
+    >>> reading = read_words("What a lovely day!")
+    >>> reading.strongest, reading.valence > 0.5, [cue.text for cue in reading.evidence]
+    ('happiness', True, ['lovely'])
     """
     if not text.strip():
         raise ValueError("there are no words to read")

@@ -65,6 +65,9 @@ def root_mean_square_error(shown: np.ndarray, target: np.ndarray) -> float:
 
     Raises:
         ValueError: the series do not match.
+
+    >>> root_mean_square_error([1, 2, float("nan")], [1, 4, 0])
+    1.4142135623730951
     """
     a, b = finite_pairs(shown, target)
     return float(np.sqrt(((a - b) ** 2).mean())) if len(a) else float("nan")
@@ -96,6 +99,11 @@ def lagged_correlation(
 
     Raises:
         ValueError: the series differ in length.
+
+    >>> speech = np.sin(np.arange(100) / 3)
+    >>> _, best, lag = lagged_correlation(np.roll(speech, 2), speech, max_lag=5)
+    >>> lag, round(best, 6)
+    (2, 1.0)
     """
     made, real = np.asarray(made, float), np.asarray(real, float)
     if made.shape != real.shape or made.ndim != 1:

@@ -169,6 +169,9 @@ def smoothness(clip: np.ndarray, fps: float = 25.0) -> dict[str, float]:
 
     Raises:
         ValueError: the clip is empty.
+
+    >>> smoothness([0.0, 1, 2, 3], fps=25)  # steady
+    {'speed': 25.0, 'jitter': 0.0, 'jerk': 0.0}
     """
     clip = np.asarray(clip, np.float64)
     points = clip if clip.ndim == 3 else _columns(clip)[..., None]

@@ -75,6 +75,10 @@ def emotion_accuracy(confusion: np.ndarray) -> dict:
     ``accuracy`` is the share that was right, ``per_class`` the same of each emotion asked for
     (recall), ``macro`` their mean, ``f1`` of each; NaN for emotions that were never asked for.
     Chance is 1/8.
+
+    >>> confusion, unread = emotion_confusion(np.eye(8)[[1, 1, 4]], "happiness")
+    >>> emotion_accuracy(confusion)["accuracy"]  # most probable on average over the clip
+    1.0
     """
     asked = confusion.sum(axis=1)
     recall = np.where(asked > 0, np.diag(confusion) / np.maximum(asked, 1), np.nan)

@@ -83,6 +83,11 @@ def action_unit_concordance(
 
     Raises:
         ValueError: shapes do not match, or a name is unknown.
+
+    >>> asked = np.array([0.0, 1, 2, 3])
+    >>> report = action_unit_concordance(asked[:, None] / 2, {"AU12": asked}, names=["AU12"])
+    >>> round(report["ccc"]["AU12"], 3), round(report["f1"]["AU12"], 3)
+    (0.588, 0.8)
     """
     shown = np.asarray(shown, np.float64)
     shown = _curves(shown, names, len(shown))

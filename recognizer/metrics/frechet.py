@@ -42,6 +42,10 @@ def frechet_distance(made: np.ndarray, real: np.ndarray) -> float:
 
     Raises:
         ValueError: the shapes do not match.
+
+    >>> square = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> round(frechet_distance(square + [3, 4], square), 6)  # of equal spread: ‖(3, 4)‖²
+    25.0
     """
     made, real = _rows(made), _rows(real)
     if made.shape[1] != real.shape[1]:
@@ -151,6 +155,13 @@ def delta_frechet_distance(made: Clips, real: Clips) -> float:
 
     Raises:
         ValueError: no clips, or columns differ.
+
+    >>> wave = np.sin(np.arange(60) / 5)[:, None]
+    >>> shuffled = shuffled_in_time([wave])
+    >>> round(expression_frechet_distance(shuffled, [wave]), 6)  # cannot tell
+    0.0
+    >>> delta_frechet_distance(shuffled, [wave]) > 0.5  # can
+    True
     """
     changes = ([np.diff(np.asarray(c, np.float64), axis=0) for c in set_] for set_ in (made, real))
     return frechet_distance(*(_joined(clips) for clips in changes))

@@ -19,6 +19,12 @@ def flicker(frames: np.ndarray, mask: np.ndarray | None = None) -> float:
 
     Raises:
         ValueError: fewer than three frames, or an empty mask.
+
+    >>> brightening, trembling = (np.full((4, 2, 2, 3), 100, np.uint8) for _ in range(2))
+    >>> brightening += (5 * np.arange(4, dtype=np.uint8))[:, None, None, None]
+    >>> trembling[::2] += 2
+    >>> flicker(brightening), flicker(trembling)
+    (0.0, 1.0)
     """
     metric = Flicker(mask)
     for frame in frames:

@@ -43,6 +43,12 @@ def lip_vertex_error(made: np.ndarray, real: np.ndarray, lips: Sequence[int]) ->
 
     Raises:
         ValueError: the shapes do not match.
+
+    >>> real = np.zeros((1, 4, 3))
+    >>> made = real.copy()
+    >>> made[0, 2] = (0, 3, 4)
+    >>> lip_vertex_error(made, real, lips=[2, 3])
+    25.0
     """
     made, real = _pair(made, real)
     squares = ((made - real)[:, list(lips)] ** 2).sum(axis=-1)

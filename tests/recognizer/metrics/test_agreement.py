@@ -1,12 +1,9 @@
 """Agreement of series against SciPy, torchmetrics and values worked out by hand."""
 
-import doctest
-
 import numpy as np
 import pytest
 from scipy import stats
 
-from recognizer.metrics import agreement
 from recognizer.metrics.agreement import (
     concordance,
     lagged_correlation,
@@ -22,10 +19,6 @@ def pair():
     rng = np.random.default_rng(0)
     target = rng.normal(0.2, 1, 80)
     return 0.6 * target + rng.normal(0, 0.5, 80) + 0.1, target
-
-
-def test_examples():
-    assert doctest.testmod(agreement).failed == 0
 
 
 def test_pearson_is_scipys(pair):

@@ -1,11 +1,8 @@
 """Figures of a classifier against values worked out by hand and against scipy."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from recognizer.metrics import classification
 from recognizer.metrics.classification import (
     accuracy,
     confusion_matrix,
@@ -71,7 +68,3 @@ def test_agreement_does_not_mind_an_offset_but_a_scale():
     assert icc(values, -values) == pytest.approx(-1)
     assert icc(values, values * 0.2) < 0.5
     assert np.isnan(icc(np.ones(5), np.ones(5)))
-
-
-def test_examples():
-    assert doctest.testmod(classification).failed == 0

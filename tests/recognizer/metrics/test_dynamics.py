@@ -1,12 +1,9 @@
 """Liveliness and smoothness of motion whose derivatives are known in closed form."""
 
-import doctest
-
 import numpy as np
 import pytest
 
 from recognizer.facs import ARKIT_NAMES, POSE_NAMES
-from recognizer.metrics import dynamics
 from recognizer.metrics.dynamics import (
     MOTION_REGIONS,
     Liveliness,
@@ -32,10 +29,6 @@ def needs_torchmetrics():
 def walks():
     rng = np.random.default_rng(0)
     return [rng.normal(0, 0.1, (frames, 3)).cumsum(0) for frames in (80, 120, 60, 90)]
-
-
-def test_examples():
-    assert doctest.testmod(dynamics).failed == 0
 
 
 def test_regions_are_columns_of_a_track():

@@ -1,13 +1,11 @@
 """Time warping by brute force and REACT's measures by the challenge's own formulas."""
 
-import doctest
 import functools
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from recognizer.metrics import reaction
 from recognizer.metrics.agreement import concordance
 from recognizer.metrics.extras import UnavailableError, torchmetrics
 from recognizer.metrics.reaction import (
@@ -31,10 +29,6 @@ def rng():
 @pytest.fixture(scope="module")
 def sets(rng):
     return rng.normal(size=(4, 30, 3)).cumsum(1), rng.normal(size=(3, 30, 3)).cumsum(1)
-
-
-def test_examples():
-    assert doctest.testmod(reaction).failed == 0
 
 
 def brute_force(x, y):

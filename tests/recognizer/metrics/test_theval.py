@@ -1,6 +1,5 @@
 """THEval's measures against its formulas written out with loops, on made faces and sounds."""
 
-import doctest
 import itertools
 import statistics
 
@@ -10,7 +9,6 @@ import pytest
 
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX
-from recognizer.metrics import theval
 from recognizer.metrics.extras import UnavailableError, torchmetrics
 from recognizer.metrics.theval import (
     GROUND_TRUTH,
@@ -67,10 +65,6 @@ def speech():
 
 def norm(a, b):
     return float(np.hypot(*(np.asarray(a) - np.asarray(b))))
-
-
-def test_examples():
-    assert doctest.testmod(theval).failed == 0
 
 
 def test_eyebrows(points):
