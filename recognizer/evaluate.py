@@ -7,7 +7,8 @@ read is named. Several systems are compared over the clips that they have in com
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -35,17 +36,19 @@ def evaluate(
     progress: Progress = lambda stage, done, total: None,
     syncnet: Path | None = None,
     given: Given | None = None,
+    engine: str = "local",
 ) -> Evaluation:
     """Measure clips.
 
     Args:
         requests: which, and what belongs to each.
         references: real clips beside those that requests name; distances are from all of them.
-        workers: processes.
+        workers: processes or tasks at once.
         cache: an existing folder to remember the measures of each film in.
         progress: called as ``progress(stage, done, total)``.
         syncnet: weights of :class:`recognizer.metrics.syncnet.SyncNet`.
         given: coefficients of another tool beside the films, for an E-FID of their own.
+        engine: what works (see :func:`recognizer.pool.run_all`).
 
     Raises:
         FileNotFoundError: there are no coefficients beside any film.
@@ -56,7 +59,10 @@ def evaluate(
         raise ValueError("there is no clip to evaluate")
     if len({request.clip for request in requests}) < len(requests):
         raise ValueError("a clip is listed twice")
-    (clips,), films_, failed = _measure([requests], references, workers, cache, progress, syncnet)
+    perform = functools.partial(
+        perform_all, workers=workers, cache=cache, progress=progress, engine=engine
+    )
+    (clips,), films_, failed = _measure([requests], references, perform, syncnet)
     attach(given, films_ | {clip.request.clip: clip.measures for clip in clips})
     progress("comparing", 0, None)
     return _together(requests, clips, films_, failed, given)
@@ -70,13 +76,14 @@ def evaluate_systems(
     progress: Progress = lambda stage, done, total: None,
     syncnet: Path | None = None,
     given: Given | None = None,
+    engine: str = "local",
 ) -> SystemsEvaluation:
     """Measure clips of several systems and compare each two over the clips that both have: clips
     of one name without ending.
 
     Args:
         systems: name → its clips, two systems or more.
-        references, workers, cache, progress, syncnet, given: as of :func:`evaluate`.
+        references, workers, cache, progress, syncnet, given, engine: as of :func:`evaluate`.
 
     Raises:
         FileNotFoundError: there are no coefficients beside any film.
@@ -87,9 +94,10 @@ def evaluate_systems(
         raise ValueError("name two systems or more to compare")
     for system, requests in systems.items():
         _check_names(system, requests)
-    groups, films_, failed = _measure(
-        list(systems.values()), references, workers, cache, progress, syncnet
+    perform = functools.partial(
+        perform_all, workers=workers, cache=cache, progress=progress, engine=engine
     )
+    groups, films_, failed = _measure(list(systems.values()), references, perform, syncnet)
     clips = dict(zip(systems, groups, strict=True))
     made = {clip.request.clip: clip.measures for clip in chain(*groups)}
     attach(given, films_ | made)
@@ -130,9 +138,11 @@ def _together(requests, clips, films_, failed, given: Given | None) -> Evaluatio
 
 
 def _measure(
-    groups: Sequence[Sequence[ClipRequest]], references: Sequence[Path], workers: int,
-    cache: Path | None, progress: Progress, syncnet: Path | None,
-) -> tuple[list[list[EvaluatedClip]], dict[Path, ClipMeasures], list[dict[str, str]]]:  # fmt: skip
+    groups: Sequence[Sequence[ClipRequest]],
+    references: Sequence[Path],
+    perform: Callable[..., dict],
+    syncnet: Path | None,
+) -> tuple[list[list[EvaluatedClip]], dict[Path, ClipMeasures], list[dict[str, str]]]:
     """Clips of each group, the real films that could be measured, and what failed."""
     requests = list(chain(*groups))
     # Of the same person as the clip that names it, a reference is read relative to the same rest.
@@ -141,8 +151,8 @@ def _measure(
     theirs = {path: Job("film", (path, None, rest, syncnet)) for path, rest in people.items()}
     faces = {r.portrait: Job("portrait", (r.portrait,)) for r in requests if r.portrait}
     jobs = [*chain(*own), *theirs.values()]
-    found = perform_all(jobs, workers, cache, progress, "measuring")
-    found |= perform_all(faces.values(), workers, cache, progress, "looking at portraits")
+    found = perform(jobs, stage="measuring")
+    found |= perform(faces.values(), stage="looking at portraits")
     failed = _failures([*jobs, *faces.values()], found)
 
     def known(job: Job | None):
@@ -163,12 +173,12 @@ def _measure(
             for r, job in zip(group, mine, strict=True)
             if known(job) is not None
         ])  # fmt: skip
-    _compare_pictures(list(chain(*clips)), workers, cache, progress, failed)
+    _compare_pictures(list(chain(*clips)), perform, failed)
     films_ = {path: known(job) for path, job in theirs.items() if known(job) is not None}
     return clips, films_, failed
 
 
-def _compare_pictures(clips, workers, cache, progress, failed) -> None:
+def _compare_pictures(clips, perform: Callable[..., dict], failed) -> None:
     jobs: dict[int, Job] = {}
     for i, clip in enumerate(clips):
         real, made = clip.reference, clip.measures
@@ -176,7 +186,7 @@ def _compare_pictures(clips, workers, cache, progress, failed) -> None:
             continue
         pair = (clip.request.clip, clip.request.reference)
         jobs[i] = Job("pictures", pair, min(len(made), len(real)))
-    found = perform_all(jobs.values(), workers, cache, progress, "comparing pictures")
+    found = perform(jobs.values(), stage="comparing pictures")
     failed += _failures(list(jobs.values()), found)
     for i, job in jobs.items():
         clip = clips[i]

@@ -14,6 +14,19 @@ T, R = TypeVar("T"), TypeVar("R")
 ENGINES = ("local", "ray")
 
 
+def require_engine(engine: str) -> None:
+    """Find out before anything is done whether an engine is there.
+
+    Raises:
+        ModuleNotFoundError: Ray is wanted and is not installed.
+        ValueError: an unknown engine.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"unknown engine {engine!r}: choose one of {', '.join(ENGINES)}")
+    if engine == "ray":
+        import ray  # noqa: F401
+
+
 def run_all(
     function: Callable[[T], R],
     items: Sequence[T],
@@ -35,8 +48,7 @@ def run_all(
         ModuleNotFoundError: Ray is wanted and is not installed.
         ValueError: an unknown engine.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"unknown engine {engine!r}: choose one of {', '.join(ENGINES)}")
+    require_engine(engine)
     if engine == "ray":
         yield from _on_ray(function, items, workers, died)
     elif workers > 1 and len(items) > 1:
@@ -100,7 +112,7 @@ def _on_ray(function, items, workers: int, died) -> Iterator[tuple]:
         while waiting or running:
             while waiting and len(running) < workers:
                 item = waiting.pop()
-                running[task.remote(function, item)] = item
+                running[task.remote(function, item, os.getcwd())] = item
             done, _ = ray.wait(list(running))
             for future in done:
                 item = running.pop(future)
@@ -115,6 +127,8 @@ def _on_ray(function, items, workers: int, died) -> Iterator[tuple]:
             ray.shutdown()
 
 
-def _single_threaded(function, item):
+def _single_threaded(function, item, folder: str):
+    """A task of Ray's; paths are relative to where it was asked for."""
+    os.chdir(folder)
     one_thread()
     return function(item)

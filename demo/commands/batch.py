@@ -14,13 +14,10 @@ from demo.progress import progress_bar
 def run(manifest: Path, output: Path, engine: str, workers: int | None, model: Path | None) -> None:
     """See ``facewright batch --help``."""
     from gen.batch import read_batch, run_batch
-    from recognizer.pool import ENGINES, usable_cores
+    from recognizer.pool import require_engine, usable_cores
 
     readable(manifest, "manifest")
-    if engine not in ENGINES:
-        raise ValueError(f"unknown engine {engine!r}: choose one of {', '.join(ENGINES)}")
-    if engine == "ray":
-        import ray  # noqa: F401 - asked for before anything is done
+    require_engine(engine)
     workers = workers or usable_cores()
     in_range(workers, 1, 10_000, "--workers")
     if output.exists() and not output.is_dir():

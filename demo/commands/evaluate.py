@@ -33,6 +33,7 @@ from recognizer.evaluation.selftest import Subject, selftest
 from recognizer.facs import EMOTIONS
 from recognizer.files import write_whole
 from recognizer.metrics.syncnet import SyncNet
+from recognizer.pool import require_engine
 from recognizer.report import write_report
 
 _FPS = 25.0
@@ -44,12 +45,13 @@ def run(
     clips: list[Path], *, system: list[str], reference: list[Path], audio: Path | None,
     portrait: Path | None, rest: Path | None, emotion: str | None, timeline: Path | None,
     syncnet: Path | None, coefficients: str | None, output: Path | None, json: Path | None,
-    workers: int | None, cache: Path | None, controls: bool,
+    workers: int | None, engine: str, cache: Path | None, controls: bool,
 ) -> None:  # fmt: skip
     """See ``facewright evaluate --help``."""
     if workers is None:
         workers = max(1, (os.cpu_count() or 2) - 1)
-    in_range(workers, 1, 256, "--workers")
+    in_range(workers, 1, 10_000 if engine == "ray" else 256, "--workers")
+    require_engine(engine)
     for path, ending in ((output, ".html"), (json, ".json")):
         if path:
             writable(path, ending)
@@ -67,8 +69,9 @@ def run(
     if clips or system:
         with progress_bar() as hook:
             settings = {
-                "references": films(reference, "reference"), "workers": workers, "cache": cache,
-                "progress": hook, "syncnet": syncnet, "given": _given(coefficients),
+                "references": films(reference, "reference"), "workers": workers,
+                "engine": engine, "cache": cache and cache.absolute(), "progress": hook,
+                "syncnet": syncnet, "given": _given(coefficients),
             }  # fmt: skip
             if system:
                 systems = {

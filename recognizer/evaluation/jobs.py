@@ -137,16 +137,22 @@ def version() -> str:
 
 
 def perform_all(
-    jobs: Iterable[Job], workers: int, cache: Path | None, progress: Progress, stage: str
+    jobs: Iterable[Job],
+    workers: int,
+    cache: Path | None,
+    progress: Progress,
+    stage: str,
+    engine: str = "local",
 ) -> dict:
     """Do jobs, each once.
 
     Args:
         jobs: what to do.
-        workers: processes; 1 works in this one.
+        workers: processes or tasks at once.
         cache: a folder to remember in.
         progress: is told.
         stage: what to call it there.
+        engine: see :func:`recognizer.pool.run_all`.
 
     Returns:
         Job → what :func:`perform` returned, in the jobs' order.
@@ -158,7 +164,7 @@ def perform_all(
     found = {job: result for job, result in known.items() if result is not None}
     new = [job for job in todo if job not in found]
     work = functools.partial(perform, cache=cache)
-    for job, result in run_all(work, new, workers, died=_killed):
+    for job, result in run_all(work, new, workers, engine, _killed):
         found[job] = result
         progress(stage, len(found), len(todo))
     return {job: found[job] for job in todo}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,22 @@ def test_what_was_measured_is_remembered(evaluated, run, tmp_path, monkeypatch):
     assert again == first
 
 
+def test_an_engine_that_is_not_installed_is_named(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    refused(run("evaluate @talk.mp4 --engine ray"), "pip install 'facewright[ray]'")
+
+
+def test_ray_measures_the_same(evaluated, run, tmp_path):
+    pytest.importorskip("ray", reason="pip install 'facewright[ray]'")
+    _, folder = evaluated
+    succeeded(run(["evaluate", "@clips.csv", "--json", "%r.json", "--engine", "ray"]))
+    again, first = (
+        json.loads(path.read_text())["aggregate"]
+        for path in (tmp_path / "r.json", folder / "r.json")
+    )
+    assert again == first
+
+
 def test_systems_side_by_side(evaluated, files, run, tmp_path, monkeypatch):
     from recognizer.evaluation import jobs
 
@@ -159,6 +176,7 @@ def test_what_is_asked(files, tmp_path):
         ("evaluate @talk.mp4 --audio @folder", "no audio found in"),
         ("evaluate @talk.mp4 --reference @gone.mp4", "no such reference"),
         ("evaluate @talk.mp4 --workers 0", "--workers must be 1 to 256"),
+        ("evaluate @talk.mp4 --engine slurm", "unknown engine 'slurm': choose one of local, ray"),
         ("evaluate @talk.mp4 --cache @me.png", "is not a folder"),
         ("evaluate @text.csv", "text.csv has an unknown column"),
         ("evaluate @empty.csv", "is empty"),
