@@ -51,9 +51,8 @@ class AffectTrack:
         ValueError: shapes disagree, a value is outside its range, or ``fps`` is not positive.
 
     >>> emotion = np.tile(np.eye(8)[1], (2, 1))
-    >>> track = AffectTrack(
-    ...     np.zeros((2, 24)), np.array([[0.8, 0.4], [0.6, 0.2]]), emotion, [True, False], [0.9, 0.9]
-    ... )
+    >>> place = np.array([[0.8, 0.4], [0.6, 0.2]])
+    >>> track = AffectTrack(np.zeros((2, 24)), place, emotion, [True, False], [0.9, 0.9])
     >>> print(track["happiness"], track["valence"])  # no face, no number
     [ 1. nan] [0.8 nan]
     """
