@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +10,11 @@ import typer
 from demo import cli_bench, cli_train
 from demo.errors import user_errors
 from demo.marks import Certificate, Key, Mark
+from demo.process import Application, settle
 
-# Threads that wait for one another sleep, and numpy's small products need none: on a machine that
-# is busy otherwise, spinning makes small networks fifty times slower. Read when these are imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+settle()
 
-app = typer.Typer(
+app = Application(
     name="facewright",
     help="Talking portraits with emotion control that measures itself.",
     no_args_is_help=True,
