@@ -42,7 +42,7 @@ class Wish:
     name: str
     size: int = 512
     fps: float = 25.0
-    steps: int = 8
+    steps: int = 4
     seed: int = 0
     square: bool = True
     passes: int = 0

@@ -87,7 +87,7 @@ def create_tab() -> gr.Video:
                         minimum=0,
                         info="The same seed gives the same clip.",
                     )
-                    steps = gr.Slider(1, 30, 8, step=1, label="Denoising steps")
+                    steps = gr.Slider(1, 30, 4, step=1, label="Denoising steps")
                 passes = gr.Slider(
                     0, 4, 0, step=1, label="Corrections",
                     info="So often the clip is read and corrected before it is drawn.",
