@@ -102,8 +102,17 @@ def bench_loop(
     seconds: Annotated[float, typer.Option(help="How much of it is said.")] = 3.0,
     passes: Annotated[int, typer.Option(help="Passes of the closed loop, at most.")] = 3,
     seeds: Annotated[int, typer.Option(help="Seeds to choose from; 1 leaves that out.")] = 1,
+    intensity: Annotated[
+        list[float] | None, typer.Option(help="0.5 and 1 (repeatable).", min=0.05, max=1)
+    ] = None,
+    guidance: Annotated[
+        float, typer.Option(help="Scale of the recognizer's guidance; 0 leaves that out.")
+    ] = 0.0,
     judge: Annotated[
         Path | None, typer.Option(help="Folder of other networks that read the clips too.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder to go on from, if the command was stopped.")
     ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
     size: Size = 512,
@@ -111,7 +120,7 @@ def bench_loop(
     """Ask for seven emotions at two intensities by an open and a closed loop; compare."""
     from demo.commands.bench import loop
 
-    loop(portraits, speech, seconds, passes, seeds, judge, json, size)
+    loop(portraits, speech, seconds, passes, seeds, intensity, guidance, judge, cache, json, size)
 
 
 @app.command("renderer")

@@ -72,17 +72,22 @@ def affect(
 
 def loop(
     portraits: list[Path], speech: Path, seconds: float, passes: int, seeds: int,
-    judge: Path | None, json: Path | None, size: int,
+    intensity: list[float] | None, guidance: float, judge: Path | None, cache: Path | None,
+    json: Path | None, size: int,
 ) -> None:  # fmt: skip
     """See ``facewright bench loop --help``."""
     in_range(size, 64, 4096, "--size")
     in_range(seconds, 0.2, 60, "--seconds")
     in_range(passes, 1, 20, "--passes")
     in_range(seeds, 1, 100, "--seeds")
+    in_range(guidance, 0, 10, "--guidance")
     if json:
         writable(json, ".json")
     readable(speech, "sound file")
-    from gen.bench.loop import loop_figures, try_loop
+    from dataclasses import replace
+
+    from gen.bench.loop import INTENSITIES, loop_figures, try_loop
+    from gen.bench.memory import Memory
     from gen.pipeline import TalkingHeadPipeline
     from recognizer.media import read_audio, read_image
     from recognizer.recognizer import Recognizer
@@ -90,10 +95,16 @@ def loop(
     images = {path.name: read_image(picture(path)) for path in portraits}
     beside = Recognizer.from_pretrained(judge) if judge else None
     waveform = read_audio(speech)[: round(seconds * 16_000)]
+    others = {}
+    if guidance:
+        for way, scale in (("diffused", 0.0), ("guided", guidance)):
+            others[way] = TalkingHeadPipeline.from_pretrained(expression="diffusion")
+            others[way].sampling = replace(others[way].sampling, recognizer_guidance=scale)
     with progress_bar() as hook:
         trials = try_loop(
-            TalkingHeadPipeline.from_pretrained(), images, waveform, passes, seeds, size=size,
-            judge=beside, progress=hook,
+            TalkingHeadPipeline.from_pretrained(), images, waveform, passes, seeds,
+            intensity or INTENSITIES, size, beside, others,
+            Memory(cache, str(judge)), hook,
         )  # fmt: skip
     report(loop_figures(trials), json)
 

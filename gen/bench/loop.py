@@ -1,4 +1,6 @@
-"""What the closed loop and the best of n seeds buy over the open loop: the same clips, read again.
+"""What the closed loop and its rivals buy over the open loop: the same clips, read again.
+
+Rivals are the best of n seeds and the recognizer's guidance of the diffusion.
 
 Both are steered by the recognizer that scores them, so that its errors flatter them. Beside them
 stand readings that steered nothing: MediaPipe's own scores against the coefficients that were asked
@@ -8,23 +10,25 @@ by appearance alone, or other networks.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
+from gen.bench.memory import Memory
 from gen.bench.motion import lip_opening
 from gen.clip import ProgressHook, quiet
 from gen.conditioning import Affect
-from gen.loop.closed_loop import SYNC_LOSS, told_units
-from gen.loop.controller import STEERED, Errors, Seen
+from gen.loop.closed_loop import allowed, told_units
+from gen.loop.controller import STEERED, Errors, Seen, share_shown
 from gen.loop.mirror import mean_of
 from gen.loop.rehearsal import FPS, rehearse
 from gen.loop.report import LoopReport
 from gen.pipeline import TalkingHeadPipeline, prepare_portrait
 from gen.renderers.base import Renderer, before_first_frame
-from recognizer.facs import ARKIT_INDEX, AU_TO_ARKIT, EMOTIONS, sides
+from recognizer.facs import ARKIT_INDEX, AU_NAMES, AU_TO_ARKIT, EMOTIONS, sides
 from recognizer.metrics.agreement import pearson
 from recognizer.metrics.sampling import bootstrap_interval
 from recognizer.motion import MotionTrack
@@ -60,6 +64,8 @@ class Shown:
         scores: mean absolute error of MediaPipe's scores, less those of the neutral clip, against
             the coefficients that were asked for, 0..1.
         judge: the errors by a recognizer that steered nothing.
+        asked, read: ``[24]`` action units as they were asked for, and as the recognizer that
+            steers reads them.
     """
 
     errors: Errors
@@ -67,6 +73,8 @@ class Shown:
     sync: float
     scores: float
     judge: Errors
+    asked: Sequence[float] = ()
+    read: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,8 @@ class Trial:
     Attributes:
         portrait, emotion: names.
         intensity: 0..1.
-        shown: ``"open"``, ``"closed"`` and, if it was tried, ``"best_of"`` → what was read.
+        shown: ``"open"``, ``"closed"`` and, if they were tried, ``"best_of"``, ``"diffused"`` and
+            ``"guided"`` → what was read.
         loop: of the closed one.
     """
 
@@ -109,6 +118,8 @@ class _Reader:
             pearson(lip_opening(face.motion.filled()), self._said),
             float(np.abs(rise - curves.blendshapes()[0])[_SCORED].mean()),
             errors[1],
+            [round(float(x), 3) for x in asked.units],
+            [round(float(x), 3) for x in seen[0].units],
         )
 
     def _tracked(self, motion: MotionTrack) -> FaceTrack:
@@ -127,6 +138,8 @@ def try_loop(
     intensities: Sequence[float] = INTENSITIES,
     size: int = 512,
     judge: Recognizer | None = None,
+    others: Mapping[str, TalkingHeadPipeline] | None = None,
+    memory: Memory | None = None,
     progress: ProgressHook = quiet,
 ) -> list[Trial]:
     """Every emotion at every intensity on every portrait, asked for in each way.
@@ -140,6 +153,8 @@ def try_loop(
         intensities: 0..1 each.
         size: of the frames in pixels.
         judge: reads the clips beside the steering recognizer; by default its experts apart.
+        others: way → a pipeline that shows an intention otherwise, by an open loop.
+        memory: what was tried before with the same arguments and packages.
         progress: called for each trial.
 
     Raises:
@@ -147,23 +162,40 @@ def try_loop(
     """
     readers = [pipeline.recognizer, judge or apart(pipeline.recognizer)]
     wanted = [(emotion, level) for emotion in EMOTIONS[1:] for level in intensities]
-    ways = {"closed": {"passes": passes}} | ({"best_of": {"seeds": seeds}} if seeds > 1 else {})
+    ways: dict[str, dict] = {"open": {}, "closed": {"passes": passes}}
+    ways |= {"best_of": {"seeds": seeds}} if seeds > 1 else {}
+    ways |= {way: {} for way in others or ()}
+    memory = memory or Memory()
     trials: list[Trial] = []
     for portrait, image in portraits.items():
-        renderer, _ = prepare_portrait(image, size, square=True, refiner=pipeline.refiner)
-        reader = _Reader(renderer, _motion(pipeline, waveform, Affect(), _seed()), readers)
+
+        @functools.cache
+        def prepared(image=image) -> tuple[Renderer, _Reader]:
+            renderer, _ = prepare_portrait(image, size, square=True, refiner=pipeline.refiner)
+            neutral = _motion(pipeline, waveform, Affect(), _seed())
+            return renderer, _Reader(renderer, neutral, readers)
+
+        def clip(asked: Affect, way: str, prepared=prepared) -> tuple[Shown, LoopReport]:
+            renderer, reader = prepared()
+            shows = (others or {}).get(way, pipeline)
+            affect, generator, report = asked, _seed(), LoopReport()
+            if ways[way]:
+                affect, generator, report = rehearse(
+                    pipeline, renderer, pipeline.recognizer, waveform, asked, generator,
+                    **ways[way],
+                )  # fmt: skip
+            return reader.read(_motion(shows, waveform, affect, generator), asked), report
+
         for emotion, level in wanted:
             asked = Affect.emotion(emotion, level)
-            plans = {"open": (asked, _seed(), None)}
+            made = {}
             for way, how in ways.items():
-                plans[way] = rehearse(
-                    pipeline, renderer, pipeline.recognizer, waveform, asked, _seed(), **how
-                )
-            shown = {
-                way: reader.read(_motion(pipeline, waveform, affect, generator), asked)
-                for way, (affect, generator, _) in plans.items()
-            }
-            trials.append(Trial(portrait, emotion, level, shown, plans["closed"][2]))
+                one = (others or {}).get(way, pipeline)
+                manner = [one.expression, asdict(one.sampling)]
+                key = (image, waveform, emotion, level, how, manner, size)
+                made[way] = memory.recall(key, functools.partial(clip, asked, way))
+            shown = {way: found for way, (found, _) in made.items()}
+            trials.append(Trial(portrait, emotion, level, shown, made["closed"][1]))
             progress("trials", len(trials), len(portraits) * len(wanted))
     return trials
 
@@ -178,13 +210,15 @@ def loop_figures(trials: Sequence[Trial]) -> dict:
     """What a set of trials says.
 
     Returns:
-        by way (``"closed"``, ``"best_of"``) the ``errors``: ``place`` (root mean square of valence
+        by way (see :class:`Trial`) the ``errors``: ``place`` (root mean square of valence
         and arousal), ``units`` (mean absolute, of the told action units), ``scores``
         (MediaPipe's) and the judge's two, each as a mean over clips ``open`` and by this way, the
         share of the open loop's that is ``lowered`` with its interval over clips, and the share of
         clips that is ``better``; the same shares by emotion, intensity and portrait; ``sync``:
-        means and the largest loss; ``emotion``: mean probability of what was asked for. Beside
-        them ``by_pass``: the errors that the loop itself read of the best pass so far.
+        means and the largest loss; ``emotion``: mean probability of what was asked for; ``shown``:
+        how much of the told action units that were asked for is shown. Beside them ``by_unit``:
+        where the action units' errors are (see :func:`unit_figures`); ``by_pass``: the errors
+        that the loop itself read of the best pass so far.
     """
     groups = {
         "by_emotion": lambda trial: trial.emotion,
@@ -210,20 +244,61 @@ def loop_figures(trials: Sequence[Trial]) -> dict:
             "open": _mean(one.emotion for one, _ in pairs),
             way: _mean(one.emotion for _, one in pairs),
         }
+        found["shown"] = {
+            "open": _mean(_share_shown(one) for one, _ in pairs),
+            way: _mean(_share_shown(one) for _, one in pairs),
+        }
         report[way] = found
+    report["by_unit"] = unit_figures(trials)
     loops = [trial.loop for trial in trials]
     best = [[_best(one, n) for one in loops] for n in range(max(len(o.passes) for o in loops))]
     report["by_pass"] = [
         {"place": _mean(e.place for e in row), "units": _mean(e.units for e in row)} for row in best
     ]
-    report["seconds_a_pass"] = _mean(p.seconds for loop in loops for p in loop.passes[1:])
+    seconds = [one.seconds for loop in loops for one in loop.passes[1:]]
+    report["seconds_a_pass"] = _mean(seconds) if seconds else None
     return report
+
+
+def unit_figures(trials: Sequence[Trial]) -> dict:
+    """Told action units → where their errors are, by the recognizer that steers.
+
+    Returns:
+        for each: ``asked`` and ``not_asked``: mean absolute errors over the clips that ask for it
+        and over the others, by way, with ``clips`` and, where it is asked for, the mean of what is
+        ``wanted``; ``share`` of the open loop's error that is this unit's where it is asked for.
+    """
+    ways = list(trials[0].shown)
+    asked = np.array([trial.shown["open"].asked for trial in trials])
+    errors = {
+        way: np.abs(np.array([trial.shown[way].read for trial in trials]) - asked) for way in ways
+    }
+    whole = errors["open"][:, told_units()].sum()
+    found = {}
+    for unit in np.flatnonzero(told_units()):
+        row: dict = {}
+        for name, clips in (("asked", asked[:, unit] > 0), ("not_asked", asked[:, unit] == 0)):
+            if clips.any():
+                row[name] = {"clips": int(clips.sum())}
+                row[name] |= {way: _mean(errors[way][clips, unit]) for way in ways}
+        if "asked" in row:
+            clips = asked[:, unit] > 0
+            row["asked"]["wanted"] = _mean(asked[clips, unit])
+            row["share"] = round(float(errors["open"][clips, unit].sum() / whole), 4)
+        found[AU_NAMES[unit]] = row
+    return found
+
+
+def _share_shown(shown: Shown) -> float:
+    nothing = np.zeros(2), np.zeros(8)
+    asked, read = (Seen(np.array(units), *nothing) for units in (shown.asked, shown.read))
+    return share_shown(asked, read, told_units())
 
 
 def _best(loop: LoopReport, number: int) -> Errors:
     """Of the passes up to one: the errors of that which would be kept."""
     made = loop.passes[: number + 1]
-    kept = [one for one in made if not one.sync < made[0].sync - SYNC_LOSS]
+    kept = [one for one in made if allowed(one, made[0])]
     return min((one.errors for one in kept), key=lambda errors: errors.score)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +12,16 @@ import numpy as np
 
 from gen.clip import ProgressHook, quiet
 from gen.conditioning import Affect
-from gen.loop.controller import STEERED, Controller, Errors, Limits, Seen
+from gen.loop.controller import (
+    LEAST_LIKELY,
+    LEAST_SHOWN,
+    STEERED,
+    Controller,
+    Errors,
+    Limits,
+    Seen,
+    share_shown,
+)
 from gen.loop.demands import Demand, corrected, shares
 from gen.loop.mirror import Mirror, mean_of
 from gen.loop.report import LoopReport, Pass
@@ -23,6 +33,8 @@ from recognizer.unit_reader import CALIBRATION
 UNITS_TOLERANCE, PLACE_TOLERANCE = 0.1, 0.05
 #: The most by which a pass may lower the lips' r with the speech.
 SYNC_LOSS = 0.02
+#: The most by which a pass may show less of what is asked for, or less likely: readings scatter.
+SHOWN_LOSS = 0.02
 #: Commands that differ by less, in levels, show the same.
 _LEAST_CHANGE = 0.1
 #: A frame is a demand's from this share on.
@@ -89,7 +101,8 @@ def close_loop(
 
     Returns:
         the intention by corrected action units, and the report. It is never one that was read to
-        be worse than ``affect`` as it is, nor one that costs the lips more than :data:`SYNC_LOSS`.
+        be worse than ``affect`` as it is, nor one that costs the lips more than :data:`SYNC_LOSS`,
+        nor one that shows what was asked for more weakly (see :func:`allowed`).
     """
     told, demands = told_units(), [target.demand for target in targets]
     neutral = show(Affect())
@@ -97,9 +110,9 @@ def close_loop(
     controllers: list[Controller] = []
     made: list[Pass] = []
     ended = f"{passes} passes made" if passes > 1 else "1 pass made"
+    start = time.perf_counter()
     for number in range(passes + 1):
         progress("closing the loop", number, passes + 1)
-        start = time.perf_counter()
         motion = show(corrected(affect, demands, commands[-1]))
         seen, sync = _look(mirror, motion, neutral, targets)
         errors = _overall(targets, seen, told)
@@ -111,7 +124,7 @@ def close_loop(
                     told,
                     one.demand.steered,
                     one.demand.command,
-                    _gains(mirror, motion, one),
+                    functools.partial(_attempt, mirror, one),
                     limits,
                 )
                 for one in targets
@@ -124,15 +137,17 @@ def close_loop(
                 _emotion(targets, seen),
                 tuple(_changed(*pair) for pair in zip(demands, commands[-1], strict=True)),
                 time.perf_counter() - start,
+                _share_shown(targets, seen, told),
             )
         )
+        start = time.perf_counter()
         if good:
             ended = "within tolerance"
         if good or number == passes:
             break
-        allowed = _speaks(made[-1], made[0])
+        good = allowed(made[-1], made[0])
         wanted = [
-            controller.next(command, one, allowed)
+            controller.next(command, one, motion, good)
             for controller, command, one in zip(controllers, commands[-1], seen, strict=True)
         ]
         if any(np.abs(np.subtract(wanted, tried)).max() < _LEAST_CHANGE for tried in commands):
@@ -140,7 +155,7 @@ def close_loop(
             break
         commands.append(wanted)
     best = min(
-        (i for i, one in enumerate(made) if _speaks(one, made[0])),
+        (i for i, one in enumerate(made) if allowed(one, made[0])),
         key=lambda i: made[i].errors.score,
     )
     names = tuple(name for name, is_told in zip(AU_NAMES, told, strict=True) if is_told)
@@ -216,15 +231,28 @@ def _emotion(targets: Sequence[Target], seen: Sequence[Seen]) -> float | None:
     return float(np.average(values, weights=weights))
 
 
-def _speaks(one: Pass, first: Pass) -> bool:
-    """Whether the lips are about as good as in the open loop; still ones have nothing to lose."""
-    return not one.sync < first.sync - SYNC_LOSS
+def _share_shown(targets: Sequence[Target], seen: Sequence[Seen], told: np.ndarray) -> float:
+    shares = [share_shown(t.asked, one, told) for t, one in zip(targets, seen, strict=True)]
+    return float(np.average(shares, weights=[target.weight.sum() for target in targets]))
 
 
-def _gains(mirror: Mirror, motion: MotionTrack, target: Target) -> np.ndarray:
+def allowed(one: Pass, first: Pass) -> bool:
+    """Whether a pass may be kept: its lips are about as good as in the open loop (still ones have
+    nothing to lose), and what is asked for is shown as much and as likely, or enough."""
+    if one.sync < first.sync - SYNC_LOSS:
+        return False
+    likely = one.emotion is None or one.emotion >= min(first.emotion - SHOWN_LOSS, LEAST_LIKELY)
+    return likely and one.shown >= min(first.shown - SHOWN_LOSS, LEAST_SHOWN)
+
+
+def _attempt(
+    mirror: Mirror, target: Target, motion: MotionTrack, commands: Sequence[np.ndarray]
+) -> list[Seen]:
+    """Commands tried where the target is to be seen; the motion shows the first of them."""
     rows = np.flatnonzero(target.weight)
     part = MotionTrack(motion.blendshapes[rows], motion.pose[rows], motion.fps)
-    return mirror.gains(part, target.demand.command, target.demand.steered)
+    shown, *_ = expressions = [target.demand.coefficients(command) for command in commands]
+    return mirror.attempt(part, [expression - shown for expression in expressions])
 
 
 def _changed(demand: Demand, command: np.ndarray) -> dict[str, float]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from gen.conditioning import Affect
+from gen.conditioning import Affect, AffectCurves
 from gen.editing import MotionEdit
 from gen.loop.controller import STEERED
-from recognizer.facs import AU_MAX, AU_NAMES
+from recognizer.facs import AU_MAX, AU_NAMES, EMOTIONS
 
 #: So many seconds of a clip are looked at, and so many demands of a timeline.
 SECONDS, MOST_DEMANDS = 8.0, 8
@@ -49,6 +49,11 @@ class Demand:
         asked = self.command[:, None]
         share = np.divide(self.aus, asked, out=np.ones_like(self.aus, float), where=asked > 0)
         return np.clip(share * np.asarray(command)[:, None], 0, AU_MAX)
+
+    def coefficients(self, command: np.ndarray) -> np.ndarray:
+        """The expression ``[52]`` that a command ``[24]`` stands for."""
+        nothing = np.zeros((1, 2)), np.zeros((1, len(EMOTIONS)))
+        return AffectCurves(self.sided(command)[None], *nothing).blendshapes()[0]
 
 
 def demands_of(affect: Affect, duration: float) -> list[Demand]:

@@ -11,7 +11,6 @@ from gen.loop.controller import Seen
 from gen.renderers.base import Renderer, before_first_frame
 from recognizer.affect import AffectTrack
 from recognizer.face_model import FaceModel
-from recognizer.facs import ARKIT_INDEX, AU_MAX, AU_NAMES, AU_TO_ARKIT, sides
 from recognizer.metrics.agreement import pearson
 from recognizer.motion import MotionTrack
 from recognizer.recognizer import Recognizer
@@ -19,8 +18,8 @@ from recognizer.tracker import FaceTrack, FaceTracker, NoFaceError, largest
 
 #: Of a neutral clip in which the mouth talks, this quantile is the person at rest.
 _REST_QUANTILE = 0.4
-#: What a command does is learnt by so many levels more of it, in so many frames.
-_PROBE, _PROBE_FRAMES = 1.5, 4
+#: What commands do is tried in so many frames.
+_TRIAL_FRAMES = 5
 
 
 class Mirror:
@@ -54,29 +53,23 @@ class Mirror:
         sync = pearson(_lips(face.motion.filled()), _lips(neutral))
         return self._recognizer.read_face(face, self._rest), sync
 
-    def gains(self, motion: MotionTrack, command: np.ndarray, steered: np.ndarray) -> np.ndarray:
-        """What a level more of each steered action unit adds to what is read.
+    def attempt(self, motion: MotionTrack, offsets: Sequence[np.ndarray]) -> list[Seen]:
+        """What a motion would show with other coefficients.
 
         Args:
-            motion: in some of its frames it is tried.
-            command: ``[24]``, what it shows: what can rise no further is lowered.
-            steered: bool ``[24]``.
-
-        Returns:
-            ``[34, 24]`` (see :meth:`gen.loop.controller.Seen.outputs`), 0 where nothing is steered.
+            motion: in a few of its frames it is tried.
+            offsets: ``[52]`` each, added to its coefficients.
         """
-        few = np.unique(np.linspace(0, len(motion) - 1, _PROBE_FRAMES).round().astype(int))
-        plain = MotionTrack(motion.blendshapes[few], motion.pose[few], motion.fps)
-        columns = np.flatnonzero(steered)
-        steps = np.where(command[columns] + _PROBE <= AU_MAX, _PROBE, -_PROBE)
-        tried = [_with_unit(plain, *one) for one in zip(columns, steps, strict=True)]
-        plain, *tried = (
-            mean_of(self._recognizer.read_face(face, self._rest)).outputs()
-            for face in self._tracked([plain, *tried])
-        )
-        gains = np.zeros((len(plain), len(AU_NAMES)))
-        gains[:, columns] = ((np.stack(tried) - plain) / steps[:, None]).T
-        return gains
+        few = np.unique(np.linspace(0, len(motion) - 1, _TRIAL_FRAMES).round().astype(int))
+        tried = [
+            MotionTrack(
+                np.clip(motion.blendshapes[few] + offset, 0, 1), motion.pose[few], motion.fps
+            )
+            for offset in offsets
+        ]
+        return [
+            mean_of(self._recognizer.read_face(face, self._rest)) for face in self._tracked(tried)
+        ]
 
     def _tracked(self, motions: Sequence[MotionTrack]) -> list[FaceTrack]:
         """The face in each motion's frames, drawn as one film, so that it is one person."""
@@ -103,15 +96,6 @@ def mean_of(track: AffectTrack, weight: np.ndarray | None = None) -> Seen:
     weight = weight / max(weight.sum(), 1e-9)
     columns = (track.aus, track.valence_arousal, track.emotion)
     return Seen(*(weight @ np.nan_to_num(values) for values in columns))
-
-
-def _with_unit(motion: MotionTrack, unit: int, levels: float) -> MotionTrack:
-    """A motion with more of an action unit, whatever made the rest of it."""
-    shapes = motion.blendshapes.copy()
-    for stem, value in AU_TO_ARKIT[AU_NAMES[unit]].items():
-        for side in sides(stem):
-            shapes[:, ARKIT_INDEX[side]] += levels / AU_MAX * value
-    return MotionTrack(np.clip(shapes, 0, 1), motion.pose, motion.fps)
 
 
 def _lips(motion: MotionTrack) -> np.ndarray:

@@ -27,6 +27,8 @@ class Pass:
             where none was.
         changed: for each demand, action unit → levels commanded beyond those asked for.
         seconds: what it took.
+        shown: how much of the action units that were asked for is shown (see
+            :func:`gen.loop.controller.share_shown`).
     """
 
     name: str
@@ -35,6 +37,7 @@ class Pass:
     emotion: float | None
     changed: tuple[Mapping[str, float], ...] = ()
     seconds: float = 0.0
+    shown: float = 1.0
 
     @property
     def score(self) -> float:

@@ -6,15 +6,21 @@ import torch
 
 import gen.bench.loop as bench
 from gen.bench.loop import Shown, Trial, loop_figures, try_loop
+from gen.bench.memory import Memory
 from gen.loop.controller import Errors
 from gen.loop.report import LoopReport, Pass
-from recognizer.facs import EMOTIONS
+from recognizer.facs import AU_INDEX, EMOTIONS
 from recognizer.models.affect_head import AffectHead
 from recognizer.recognizer import Recognizer
 
+SMILE, FROWN = AU_INDEX["AU12"], AU_INDEX["AU04"]
+
 
 def shown(place, units, sync=0.9):
-    return Shown(Errors(units, place), 0.5, sync, 0.1, Errors(units, place))
+    asked, read = np.zeros(24), np.zeros(24)
+    asked[SMILE], read[SMILE], read[FROWN] = 3.0, 3.0 - units, 0.2
+    errors = Errors(units, place)
+    return Shown(errors, 0.5, sync, 0.1, errors, asked.tolist(), read.tolist())
 
 
 def trial(emotion, intensity, before, after, lips=(0.9, 0.9)):
@@ -40,18 +46,34 @@ def test_figures_of_made_trials():
     # The third rendering lost its lips: it never counts as the best so far.
     assert [row["place"] for row in figures["by_pass"]] == pytest.approx([0.3, 0.15, 0.15])
     assert figures["seconds_a_pass"] == 2.0
+    smile, frown = (figures["by_unit"][name] for name in ("AU12", "AU04"))
+    assert smile["asked"] == {"clips": 2, "open": 1.0, "closed": 0.5, "wanted": 3.0}
+    assert smile["share"] == pytest.approx(1 / 1.2, abs=1e-3) and "not_asked" not in smile
+    assert frown == {"not_asked": {"clips": 2, "open": 0.2, "closed": 0.2}}
+    assert figures["closed"]["shown"]["open"] == pytest.approx(2 / 3, abs=1e-3)
 
 
-def test_a_trial(tiny_pipeline, portrait, monkeypatch):
+def test_a_trial_is_remembered(tiny_pipeline, portrait, monkeypatch, tmp_path):
     torch.manual_seed(0)
     reader = Recognizer(AffectHead(width=8, dilations=(1,)).eval())
     monkeypatch.setitem(tiny_pipeline.__dict__, "recognizer", reader)
     monkeypatch.setattr(bench, "EMOTIONS", EMOTIONS[:2])
     sound = np.sin(np.arange(4000) / 20).astype(np.float32)
-    (one,) = try_loop(tiny_pipeline, {"p": portrait.image}, sound, 1, 2, (1.0,), size=96)
-    assert list(one.shown) == ["open", "closed", "best_of"] and one.emotion == "happiness"
+    arguments = tiny_pipeline, {"p": portrait.image}, sound, 1, 2, (1.0,), 96, None
+    others = {"again": tiny_pipeline}
+    (one,) = try_loop(*arguments, others, Memory(tmp_path / "cache"))
+    assert list(one.shown) == ["open", "closed", "best_of", "again"]
+    assert one.emotion == "happiness" and one.shown["again"] == one.shown["open"]
     # It asks for a smile: MediaPipe must see that in each way's frames.
     assert all(0 < clip.scores < 0.3 for clip in one.shown.values())
     figures = loop_figures([one])
     assert set(figures["best_of"]["errors"]) == set(figures["closed"]["errors"])
     assert figures["best_of"]["errors"]["place"]["ci95"] is None
+    monkeypatch.setattr(bench, "prepare_portrait", None)  # whatever is drawn anew fails
+    (again,) = try_loop(*arguments, others, Memory(tmp_path / "cache"))
+    assert again.shown == one.shown and str(again.loop) == str(one.loop)
+    with pytest.raises(TypeError):
+        try_loop(*arguments, others, Memory(tmp_path / "cache", "another judge"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="is not a folder"):
+        Memory(tmp_path / "file")

@@ -7,8 +7,23 @@ import pytest
 import torch
 
 from gen.conditioning import Affect
-from gen.loop.closed_loop import SYNC_LOSS, best_seed, close_loop, targets_of, told_units
-from gen.loop.controller import STEERED, Controller, Errors, Limits, Seen
+from gen.loop.closed_loop import (
+    SHOWN_LOSS,
+    SYNC_LOSS,
+    best_seed,
+    close_loop,
+    targets_of,
+    told_units,
+)
+from gen.loop.controller import (
+    LEAST_SHOWN,
+    STEERED,
+    Controller,
+    Errors,
+    Limits,
+    Seen,
+    share_shown,
+)
 from gen.loop.demands import MOST_DEMANDS, SECONDS, corrected, demands_of, excerpts, shares
 from gen.loop.rehearsal import EVERY, FPS, rehearse
 from recognizer.affect import AffectTrack
@@ -22,12 +37,27 @@ TIMES = np.arange(FRAMES) / 10
 STEERED_ROWS = [AU_INDEX[name] for name in STEERED]
 
 
+#: The expression of a level of each steered unit, and of one that is not steered.
+UNITS = [*STEERED_ROWS, AU_INDEX["AU26"]]
+EXPRESSIONS = np.stack(
+    [Affect.action_units({AU_NAMES[i]: 1.0}).curves(np.zeros(1)).blendshapes()[0] for i in UNITS]
+)
+
+
 def show(affect, seed=0):
-    """A motion that carries the commanded intensities as they are."""
+    """A motion that is nothing but the expression."""
     motion = MotionTrack.zeros(FRAMES, 10.0)
-    motion.blendshapes[:, : len(AU_NAMES)] = affect.curves(TIMES).aus.max(axis=2) / 5
+    motion.blendshapes[:] = affect.curves(TIMES).blendshapes()
     motion.pose[:] = seed
     return motion
+
+
+def units_of(blendshapes):
+    """The intensities ``[..., 24]`` that an expression was made of."""
+    found, *_ = np.linalg.lstsq(EXPRESSIONS.T, blendshapes.reshape(-1, 52).T)
+    units = np.zeros((*blendshapes.shape[:-1], 24))
+    units[..., UNITS] = found.T.reshape(*blendshapes.shape[:-1], -1)
+    return units
 
 
 class Plant:
@@ -37,7 +67,7 @@ class Plant:
         gain: of each action unit.
         pleasure: valence and arousal for each level of AU12, less each level of AU04.
         sync: lips' r by the sum of all commands.
-        known: how far the probed gains are right: 1 is exactly.
+        known: how far what is tried is true: 1 is exactly.
         at_most: action units never look stronger.
     """
 
@@ -51,20 +81,27 @@ class Plant:
 
     def look(self, motion, neutral):
         assert neutral.blendshapes.max() == 0
-        units = motion.blendshapes[:, : len(AU_NAMES)].astype(float) * 5
+        units = units_of(motion.blendshapes)
         self.shown.append(units.max(axis=0))
         aus, place = self.answer(units)
         ones = np.ones(FRAMES)
-        track = AffectTrack(aus, place, np.tile(np.eye(8)[0], (FRAMES, 1)), ones > 0, ones, 10.0)
+        track = AffectTrack(aus, place, self.felt(units), ones > 0, ones, 10.0)
         return track, self.sync(float(units[0].sum()))
 
-    def gains(self, motion, command, steered):
-        out = np.zeros((34, 24))
-        for row in np.flatnonzero(steered):
-            more = command + np.eye(24)[row]
-            after, before = (np.concatenate(self.answer(c)) for c in (more, command))
-            out[:26, row] = (after - before) * self.known
-        return out
+    def felt(self, units):
+        return np.tile(np.eye(8)[0], (len(units), 1))
+
+    def attempt(self, motion, offsets):
+        first = units_of(motion.blendshapes.mean(axis=0))
+        plain, emotion = np.concatenate(self.answer(first)), self.felt(first[None])[0]
+        seen = []
+        for offset in offsets:
+            units = first + units_of(offset)
+            moved = np.concatenate(self.answer(units)) - plain
+            row = plain + moved * self.known
+            change = (self.felt(units[None])[0] - emotion) * self.known
+            seen.append(Seen(row[:24], row[24:], emotion + change))
+        return seen
 
 
 def loop(plant, affect, passes=3, limits=None):
@@ -81,44 +118,73 @@ def test_asks_for_more_where_less_is_shown():
     assert report.passes[0].errors.units == pytest.approx(0.4 * 3.5 / told_units().sum(), abs=1e-3)
     best = next(one for one in report.passes if one.name in report.kept)
     assert best.errors.units < 0.15 * report.passes[0].errors.units
-    assert commanded(affect)[AU_INDEX["AU12"]] == pytest.approx(2 / 0.6, abs=0.2)
+    assert commanded(affect)[AU_INDEX["AU12"]] == pytest.approx(2 / 0.6, abs=0.25)
     assert best.errors.place is None  # no place was asked for
 
 
 def test_less_where_more_is_shown():
     affect, _ = loop(Plant(gain=1.6), Affect.action_units({"AU12": 3.0, "AU04": 2.0}))
-    assert commanded(affect)[AU_INDEX["AU12"]] == pytest.approx(3 / 1.6, abs=0.15)
+    assert commanded(affect)[AU_INDEX["AU12"]] == pytest.approx(3 / 1.6, abs=0.25)
 
 
-@pytest.mark.parametrize("known", [0.4, 1.0, 2.5])
+@pytest.mark.parametrize("known", [0.6, 1.0, 2.0])
 def test_converges_though_the_gains_were_misjudged(known):
     """Valence and arousal both follow one line, so that a place on it can be reached."""
     affect = Affect.emotion("happiness", 0.6)  # valence .456, arousal .288
     plant = Plant(gain=0.55, pleasure=(0.13, 0.082), known=known)
     _, report = loop(plant, affect, passes=6)
     first, best = report.passes[0].errors, min(p.errors.score for p in report.passes)
-    assert best < 0.25 * first.score
+    assert best < 0.3 * first.score
     assert report.ended == "within tolerance"
 
 
 def test_limits_hold():
     limits = Limits()
-    asked = Affect.action_units({"AU12": 1.0, "AU07": 2.0, "AU04": 4.0}) + Affect.valence_arousal(
-        0.9, 0.9
-    )
+    asked = Affect.action_units({"AU12": 1.0, "AU07": 2.0, "AU04": 4.0, "AU26": 1.0})
     plant = Plant(gain=0.1, pleasure=(0.01, 0.01))
-    loop(plant, asked, passes=6)
+    loop(plant, asked + Affect.valence_arousal(0.9, 0.9), passes=6)
     first, told = plant.shown[0], told_units()
     assert len(plant.shown) > 2
     for before, units in zip(plant.shown, plant.shown[1:], strict=False):
-        assert (units <= 5.001).all() and (units >= 0).all()
+        assert (units <= 5.001).all() and (units >= -1e-3).all()
         steered = np.isin(np.arange(24), STEERED_ROWS)
-        assert units[~steered] == pytest.approx(first[~steered])  # the words' own
+        assert units[~steered] == pytest.approx(first[~steered], abs=1e-3)  # the words' own
         factor = np.where(told, limits.told, limits.untold)
-        was_asked = first > 0
+        was_asked = first > 1e-3
         assert (units <= factor * first + 1e-3)[was_asked].all()
         assert (units <= 1e-3)[~was_asked].all()
         assert (np.abs(units - before) <= 2 * limits.step + 1e-3).all()
+
+
+def test_what_is_shown_too_weakly_never_falls():
+    """Less of a smile would mend valence and arousal, which are read as too much of both."""
+    affect = Affect.action_units({"AU12": 2.0}) + Affect.valence_arousal(0.05, 0.02)
+    weak = Plant(gain=0.8, pleasure=(0.4, 0.2))
+    loop(weak, affect)
+    smile = [units[AU_INDEX["AU12"]] for units in weak.shown]
+    assert min(smile) >= smile[0] - 1e-3
+    strong = Plant(gain=1.3, pleasure=(0.4, 0.2))
+    _, report = loop(strong, affect)
+    assert min(units[AU_INDEX["AU12"]] for units in strong.shown) < smile[0] - 0.3
+    best = next(one for one in report.passes if one.name in report.kept)
+    assert best.shown >= LEAST_SHOWN - SHOWN_LOSS
+
+
+def test_what_was_felt_is_felt_still():
+    """By more of a frown valence comes right and the emotion is another one."""
+
+    class Other(Plant):
+        def felt(self, units):
+            sad = np.clip(0.7 - 0.2 * units[:, AU_INDEX["AU04"]], 0, 1)
+            return np.stack([1 - sad, *(0 * sad for _ in range(2)), sad, *[0 * sad] * 4], axis=1)
+
+    affect = Affect.action_units({"AU04": 2.0, "AU15": 2.0}) + Affect.valence_arousal(-0.6, -0.4)
+    affect = Affect([dataclasses.replace(affect.keyframes[0], emotion=np.eye(8)[3])])
+    gain = np.full(24, 1.0)
+    plant = Other(gain=gain, pleasure=(0.2, 0.1))
+    _, report = loop(plant, affect)
+    best = next(one for one in report.passes if one.name in report.kept)
+    assert best.emotion >= report.passes[0].emotion - SHOWN_LOSS
 
 
 def test_what_is_not_told_on_a_portrait_is_left_alone():
@@ -237,22 +303,32 @@ def test_errors():
     assert errors.units == pytest.approx(0.5)
     assert errors.place == pytest.approx(np.sqrt((0.16 + 0.09) / 2))
     assert Errors.between(asked, asked, told).score == 0
+    assert np.allclose(Seen.of(seen.outputs()).outputs(), seen.outputs())
+    too_much = dataclasses.replace(asked, units=np.where(np.arange(24) == 0, 5.0, 1.0))
+    assert share_shown(asked, too_much, told) == pytest.approx((2 + 3 * 1) / 8)
+    assert share_shown(dataclasses.replace(asked, units=np.zeros(24)), seen, told) == 1
 
 
 def test_a_step_back_is_half_as_long():
-    gains = np.zeros((34, 24))
-    gains[24, AU_INDEX["AU12"]] = 0.01
-    asked = Seen(np.zeros(24), np.array([0.9, 0.0]), np.eye(8)[1])
-    start = 2.0 * np.eye(24)[AU_INDEX["AU12"]]
-    limits = Limits(effort=0.0)
+    smile = AU_INDEX["AU12"]
+    asked = Seen(np.zeros(24), np.array([0.9, 0.0]), np.eye(8)[0])
+    start = 2.0 * np.eye(24)[smile]
+
+    def attempt(motion, commands):
+        return [
+            Seen(np.zeros(24), np.array([0.01 * one[smile], 0.0]), np.eye(8)[0]) for one in commands
+        ]
+
+    limits, motion = Limits(effort=0.0, step=0.8), MotionTrack.zeros(2)
     first_only = np.arange(24) == 0
-    controller = Controller(asked, first_only, start > 0, start, gains, limits)
-    shown = Seen(np.zeros(24), np.zeros(2), np.eye(8)[0])
-    first = controller.next(start, shown) - start
-    assert first[AU_INDEX["AU12"]] == pytest.approx(1.0)  # untold: half as much again at most
-    slightly = dataclasses.replace(shown, place=np.array([0.005, 0.0]))
-    again = controller.next(start + first, slightly, allowed=False) - start
-    assert again[AU_INDEX["AU12"]] <= limits.step / 2 + 1e-9
+    controller = Controller(asked, first_only, start > 0, start, attempt, limits)
+    shown = Seen(np.zeros(24), np.array([0.02, 0.0]), np.eye(8)[0])
+    first = controller.next(start, shown, motion) - start
+    assert first[smile] == pytest.approx(0.8)
+    better = dataclasses.replace(shown, place=np.array([0.028, 0.0]))
+    again = controller.next(start + first, better, motion, allowed=False) - start
+    assert again[smile] == pytest.approx(0.4)
+    assert controller.next(start + again, better, motion)[smile] == pytest.approx(2.8)
 
 
 def test_the_best_seed():
@@ -330,4 +406,4 @@ def test_long_sounds_are_looked_at_in_part(reader, renderer):
     affect = Affect.emotion("sadness")
     rehearse(Speaker(), Counted(), reader, sound, affect, torch.Generator(), passes=1)
     assert max(heard) <= SECONDS * 16000
-    assert len(drawn) < 6 * SECONDS * FPS / EVERY
+    assert len(drawn) < 7 * SECONDS * FPS / EVERY
