@@ -85,13 +85,19 @@ def bench_affect(
     portraits: Annotated[list[Path], typer.Argument(help="Pictures.")],
     speech: Annotated[Path, typer.Option(help="Folder of sounds: one sentence each.")],
     seconds: Annotated[float, typer.Option(help="How much of each sentence is said.")] = 2.5,
+    intensity: Annotated[
+        list[float] | None, typer.Option(help="Thirds (repeatable).", min=0.05, max=1)
+    ] = None,
+    branch: Annotated[
+        Path | None, typer.Option(help="Folder of an affect branch, by which affect is diffused.")
+    ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
     size: Size = 512,
 ) -> None:
     """Ask portraits that speak for emotions and read from the frames what they show."""
     from demo.commands.bench import affect
 
-    affect(portraits, speech, seconds, json, size)
+    affect(portraits, speech, seconds, intensity, branch, json, size)
 
 
 @app.command("loop")

@@ -47,26 +47,34 @@ def control(portraits: list[Path], json: Path | None, size: int, units: bool) ->
 
 
 def affect(
-    portraits: list[Path], speech: Path, seconds: float, json: Path | None, size: int
-) -> None:
+    portraits: list[Path], speech: Path, seconds: float, intensity: list[float] | None,
+    branch: Path | None, json: Path | None, size: int,
+) -> None:  # fmt: skip
     """See ``facewright bench affect --help``."""
     in_range(size, 64, 4096, "--size")
     in_range(seconds, 0.2, 60, "--seconds")
     if json:
         writable(json, ".json")
-    from gen.bench.affect import affect_figures, said, show_and_read
+    from gen.bench.affect import INTENSITIES, affect_figures, said, show_and_read
     from gen.pipeline import TalkingHeadPipeline
     from recognizer.media import is_audio, read_audio, read_image
     from recognizer.recognizer import Recognizer
 
     images = {path.name: read_image(picture(path)) for path in portraits}
-    pipeline = TalkingHeadPipeline.from_pretrained()
+    pipeline = TalkingHeadPipeline.from_pretrained(expression="diffusion" if branch else None)
+    if branch:
+        from gen.models.affect_branch import AffectBranch
+        from recognizer.pretrained import load_weights
+
+        pipeline.motion.branch = load_weights(AffectBranch, branch).eval()
     spoken = {
         path.name: said(pipeline, read_audio(path)[: round(seconds * 16_000)])
         for path in _files(speech, is_audio, "sound")
     }
     with progress_bar() as hook:
-        rows = show_and_read(images, spoken, Recognizer.from_pretrained(), size=size, progress=hook)
+        rows = show_and_read(
+            images, spoken, Recognizer.from_pretrained(), intensity or INTENSITIES, size, hook
+        )
     report(affect_figures(rows), json)
 
 

@@ -98,6 +98,31 @@ def train_branch(
         ``out_dir/model``, the folder of the branch.
     """
     config = BranchConfig.load(config)
+    base, windows, held_out = read_performances(config, data, encoder, cache)
+    torch.manual_seed(config.seed)
+    shared = ("audio_dim", "audio_context", "prefix_frames", "window_frames")
+    branch = AffectBranch(**{name: base.denoiser.config[name] for name in shared} | config.model)
+    _measure(branch, base.denoiser, windows, config.seed)
+    recipe = BranchRecipe(config, base, branch, windows, held_out, Path(out_dir))
+    recipe.loop.run(resume)
+    return recipe.model_path
+
+
+def read_performances(
+    config: BranchConfig,
+    data: Sequence[str | os.PathLike],
+    encoder: AudioEncoder | None,
+    cache: str | os.PathLike | None,
+) -> tuple[MotionGenerator, ExpressiveWindows, list[tuple[np.ndarray, MotionTrack]]]:
+    """What a branch is trained on and measured with; arguments are those of :func:`train_branch`.
+
+    Returns:
+        The neutral model, the windows, and the held-out clips: features and motion of each.
+
+    Raises:
+        FileNotFoundError: the neutral model or a folder is missing.
+        ValueError: the configuration does not fit the data.
+    """
     corpora = read_corpora(config, data)
     base = MotionGenerator.from_pretrained(None if config.base == "packaged" else config.base)
     encoder = encoder or load_encoder(config.encoder)
@@ -117,14 +142,7 @@ def train_branch(
         for _, kept, _ in corpora
         for record in kept[: config.eval_clips]
     ]
-    torch.manual_seed(config.seed)
-    shared = ("audio_dim", "audio_context", "prefix_frames", "window_frames")
-    branch = AffectBranch(**{name: base.denoiser.config[name] for name in shared} | config.model)
-    expressive = ExpressiveWindows(windows)
-    _measure(branch, base.denoiser, expressive, config.seed)
-    recipe = _Recipe(config, base, branch, expressive, held_out, Path(out_dir))
-    recipe.loop.run(resume)
-    return recipe.model_path
+    return base, ExpressiveWindows(windows), held_out
 
 
 def _measure(
@@ -141,7 +159,34 @@ def _measure(
         branch.residual_mean.copy_(torch.from_numpy(made.mean((0, 1))))
 
 
-class _Recipe:
+@dataclass(frozen=True)
+class Drawn:
+    """A batch of windows of ``T`` frames to learn from.
+
+    Attributes:
+        spoken, shown: ``[B, 1 + T, 58]`` speech alone and its performance in their own units, with
+            the frame before the window.
+        neutral: ``[B, T, 58]`` speech alone, as the neutral denoiser sees it.
+        target: ``[B, T, 58]`` what the branch is to predict, normalised.
+        speech: ``[B, P + T + 2 * audio_context, audio_dim]`` its features.
+        asked: over ``P + T`` frames.
+        past: ``[B, P, 116]`` residual and neutral motion before the window, normalised.
+        drop_prefix: bool ``[B]``.
+        generator: what is drawn next follows from it.
+    """
+
+    spoken: Tensor
+    shown: Tensor
+    neutral: Tensor
+    target: Tensor
+    speech: Tensor
+    asked: AffectConditions
+    past: Tensor
+    drop_prefix: Tensor
+    generator: torch.Generator
+
+
+class BranchRecipe:
     """Which performances are denoised under which conditions, and how well they are read."""
 
     def __init__(
@@ -179,14 +224,20 @@ class _Recipe:
         self.error = AffectError(self.head)
         self.signal = base.scheduler.alphas_cumprod.to(self.loop.device)
 
-    def losses(self) -> dict[str, Tensor]:
-        """The loss of noisy windows, and its terms."""
+    def drawn(self, frames: int | None = None) -> Drawn:
+        """What this step learns from.
+
+        Args:
+            frames: of the windows; by default the model's, fewer in ``short_windows``.
+        """
         config, device, branch = self.config, self.loop.device, self.loop.net
-        rng, options, scheduler = self.loop.rng(), branch.config, self.base.scheduler
+        rng, options, denoiser = self.loop.rng(), branch.config, self.base.denoiser
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        lead, frames = options.prefix_frames, options.window_frames
-        if rng.random() < config.short_windows:
-            frames = int(rng.integers(min(8, frames), frames + 1))
+        lead = options.prefix_frames
+        if frames is None:
+            frames = options.window_frames
+            if rng.random() < config.short_windows:
+                frames = int(rng.integers(min(8, frames), frames + 1))
         size = config.batch_size
         batch = {
             name: torch.from_numpy(values).to(device)
@@ -201,7 +252,6 @@ class _Recipe:
         def normal(like: Tensor) -> Tensor:
             return torch.randn(like.shape, generator=generator).to(device)
 
-        denoiser = self.base.denoiser
         neutral = denoiser.normalize(batch["motion"])
         neutral = torch.where(batch["measured"][:, None], neutral, 0.0)
         target = branch.target(batch["motion"], batch["shown"])
@@ -217,35 +267,49 @@ class _Recipe:
         # Nothing asked for is the neutral model: there would be nothing to learn.
         known[:, 0] |= ~known.any(1)
         asked = AffectConditions(batch["aus"], batch["valence_arousal"], batch["emotion"], known)
-        timestep = torch.randint(scheduler.config.num_train_timesteps, (size,), generator=generator)
-        timestep = timestep.to(device)
-        clean, neutral = target[:, lead:], neutral[:, lead:]
+        return Drawn(
+            batch["motion"][:, lead - 1 :], batch["shown"][:, lead - 1 :], neutral[:, lead:],
+            target[:, lead:], speech, asked, past, drop_prefix, generator,
+        )  # fmt: skip
+
+    def losses(self) -> dict[str, Tensor]:
+        """The loss of noisy windows, and its terms."""
+        config, branch, scheduler = self.config, self.loop.net, self.base.scheduler
+        drawn = self.drawn()
+        clean, neutral, asked = drawn.target, drawn.neutral, drawn.asked
+        size, lead = len(clean), branch.config.prefix_frames
+
+        def normal(like: Tensor) -> Tensor:
+            return torch.randn(like.shape, generator=drawn.generator).to(like.device)
+
+        count = scheduler.config.num_train_timesteps
+        timestep = torch.randint(count, (size,), generator=drawn.generator).to(clean.device)
         made = branch(
             scheduler.add_noise(clean, normal(clean), timestep),
             scheduler.add_noise(neutral, normal(neutral), timestep),
             timestep,
-            branch.encode_audio(speech),
+            branch.encode_audio(drawn.speech),
             branch.encode_affect(asked),
-            known,
-            past,
-            drop_prefix=drop_prefix,
+            asked.known,
+            drawn.past,
+            drop_prefix=drawn.drop_prefix,
         ).sample
 
-        spoken, shown = batch["motion"], batch["shown"]
-        estimate = spoken[:, lead:] + branch.residual(made, spoken[:, lead:])
+        spoken, shown = drawn.spoken[:, 1:], drawn.shown
+        estimate = spoken + branch.residual(made, spoken)
         std = branch.residual_std
-        everything = torch.ones(size, shown.shape[-1], dtype=torch.bool, device=device)
+        everything = torch.ones(size, shown.shape[-1], dtype=torch.bool, device=shown.device)
         loss, terms = self.loss(
-            estimate / std, shown[:, lead:] / std, shown[:, lead - 1 : lead] / std,
+            estimate / std, shown[:, 1:] / std, shown[:, :1] / std,
             everything, torch.zeros_like(std), std,
         )  # fmt: skip
         if config.recognizer:
             if config.recognizer_against == "performance":
-                error = self.error.between(estimate, shown[:, lead:], spoken[:, lead:])
+                error = self.error.between(estimate, shown[:, 1:], spoken)
             else:
                 error = self.error(
-                    estimate, spoken[:, lead:], asked.aus[:, lead:],
-                    asked.valence_arousal[:, lead:], known,
+                    estimate, spoken, asked.aus[:, lead:], asked.valence_arousal[:, lead:],
+                    asked.known,
                 )  # fmt: skip
             terms["recognizer"] = (self.signal[timestep] * error).mean()
             loss = loss + config.recognizer * terms["recognizer"]
