@@ -122,6 +122,7 @@ class LiveSession:
             made = self._pipeline.stream(
                 self._portrait, self._chunks(), self.affect, size=self._size
             )
+            self._pipeline.warm_up()
             self._ready.set()
             for block in made:
                 self._frames.extend(block)

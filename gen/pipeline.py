@@ -322,6 +322,11 @@ class TalkingHeadPipeline:
             spoken = self.motion.stream_windows(windows, **options)
         return self._shown(spoken, affect, edits, style, generator, fps, 0)
 
+    def warm_up(self) -> None:
+        """Hear a second of silence: what a first call allocates need not be waited for later."""
+        for _ in self.stream_motion([np.zeros(_RATE, np.float32)]):
+            pass
+
     def _manner(self, sampling: Sampling, style: Style | None, steps: int | None) -> dict:
         """``sampling`` and ``gains`` of the motion model, for a style."""
         if steps is not None:

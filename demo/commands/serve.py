@@ -20,7 +20,9 @@ def run(host: str, port: int, talks: int, seconds: float) -> None:
 
     typer.echo("loading models", err=True)
     limits = Limits(talks=talks, seconds=seconds)
-    app = build_server(TalkingHeadPipeline.from_pretrained(), limits)
+    pipeline = TalkingHeadPipeline.from_pretrained()
+    pipeline.warm_up()
+    app = build_server(pipeline, limits)
     typer.echo(f"ws://{host}:{port}/talk", err=True)
     uvicorn.run(
         app, host=host, port=port, log_level="warning", ws_max_size=limits.portrait + 1024,

@@ -16,10 +16,11 @@ from demo.live import LiveAffect
 from gen.conditioning import Affect
 from gen.pipeline import TalkingHeadPipeline, prepare_portrait
 from gen.provenance import SOURCE_TYPE
-from gen.renderers.base import Renderer, before_first_frame
+from gen.renderers.drawing import Drawing
 from gen.watermark import Watermark
 from recognizer.facs import ARKIT_NAMES, POSE_NAMES
 from recognizer.media import read_image
+from recognizer.motion import MotionTrack
 
 RATE = 16_000
 #: Samples that wait as one piece.
@@ -157,11 +158,16 @@ class Talk:
             self._emit({"type": "error", "message": message})
 
     def _speak(self) -> None:
+        renderer, _ = prepare_portrait(_picture(self._portrait), self._request.size, square=True)
+        with Drawing(renderer) as drawing:
+            for _ in drawing.frames(MotionTrack.zeros(2)):
+                pass  # what first frames allocate need not be waited for later
+            self._answer(drawing, renderer.size)
+
+    def _answer(self, drawing: Drawing, size: tuple[int, int]) -> None:
         import torch
 
-        request = self._request
-        renderer, _ = prepare_portrait(_picture(self._portrait), request.size, square=True)
-        width, height = renderer.size
+        request, (width, height) = self._request, size
         self._emit({
             "type": "ready", "width": width, "height": height, "fps": request.fps, "rate": RATE,
             "names": [*ARKIT_NAMES, *POSE_NAMES], "digital_source_type": SOURCE_TYPE,
@@ -170,14 +176,14 @@ class Talk:
             self._chunks(), self.affect, fps=request.fps,
             generator=torch.Generator().manual_seed(request.seed),
         )  # fmt: skip
-        made, draw = 0, _Drawing(renderer, request.quality)
+        made, packed = 0, _Packing(size, request.quality)
         for track in motion:
             rows = np.round(track.to_vectors().astype(float), 4).tolist()
             self._emit({"type": "motion", "frame": made, "rows": rows})
-            for blendshapes, pose in zip(track.blendshapes, track.pose, strict=True):
-                if request.frames:
-                    self._emit(made.to_bytes(4, "little") + draw(blendshapes, pose))
-                made += 1
+            frames = drawing.frames(track) if request.frames else ()
+            for number, frame in enumerate(frames, start=made):
+                self._emit(number.to_bytes(4, "little") + packed(frame))
+            made += len(track)
         self._emit({"type": "end", "frames": made})
 
     def _chunks(self) -> Iterator[np.ndarray]:
@@ -186,21 +192,20 @@ class Talk:
             yield piece
 
 
-class _Drawing:
-    """Frames as JPEG, marked."""
+class _Packing:
+    """Frames to JPEG, marked."""
 
-    def __init__(self, renderer: Renderer, quality: int) -> None:
+    def __init__(self, size: tuple[int, int], quality: int) -> None:
         import cv2
 
-        self._renderer = before_first_frame(renderer)
-        self._watermark = Watermark(*renderer.size)
+        self._watermark = Watermark(*size)
         self._options = [cv2.IMWRITE_JPEG_QUALITY, quality]
 
-    def __call__(self, blendshapes: np.ndarray, pose: np.ndarray) -> bytes:
+    def __call__(self, frame: np.ndarray) -> bytes:
         import cv2
 
-        frame = self._watermark.stamp(self._renderer.render(blendshapes, pose))
-        return cv2.imencode(".jpg", frame[..., ::-1], self._options)[1].tobytes()
+        marked = self._watermark.stamp(frame)
+        return cv2.imencode(".jpg", marked[..., ::-1], self._options)[1].tobytes()
 
 
 def _picture(data: bytes) -> np.ndarray:

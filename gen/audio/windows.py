@@ -57,19 +57,28 @@ class Live:
 
     Each ``hop`` frames are made once ``ahead`` frames of sound after them have arrived. The encoder
     hears ``past + hop + ahead`` frames each time, so that what is provisional about the last ones
-    is heard again, better, the next time.
+    is heard again, better, the next time. The very first block may be shorter, of ``first`` frames:
+    it comes sooner, and so do all blocks after it where sound arrives in larger pieces.
 
     Raises:
-        ValueError: no hop, or a negative context.
+        ValueError: no hop, a negative context, or a first block that is empty or more than a hop.
     """
 
     past: int = 125
     hop: int = 5
     ahead: int = 6
+    first: int | None = None
 
     def __post_init__(self) -> None:
         if self.hop < 1 or min(self.past, self.ahead) < 0:
             raise ValueError(f"live sound needs a hop above 0 and no negative context, got {self}")
+        if not 1 <= self.begin <= self.hop:
+            raise ValueError(f"the first block has 1 to {self.hop} frames, got {self.first}")
+
+    @property
+    def begin(self) -> int:
+        """Frames of the first block."""
+        return self.hop if self.first is None else self.first
 
     @property
     def frames(self) -> int:
@@ -109,21 +118,25 @@ def live_windows(
     if live.past < lead or live.ahead < tail or SAMPLE_RATE % fps:
         raise ValueError(f"{live} does not leave {lead} frames before and {tail} after a window")
     frame = round(SAMPLE_RATE / fps)
-    heard, total, made = np.zeros(live.past * frame, np.float32), 0, 0
+    early = live.hop - live.begin  # frames of silence in place of the first block's others
+    heard, total, made = np.zeros((live.past + early) * frame, np.float32), 0, 0
 
     def window(final: int) -> SpeechWindow:
         samples = heard[: live.frames * frame]
         samples = np.pad(samples, (0, live.frames * frame - len(samples)))
-        return SpeechWindow(encode(samples, fps)[live.past - lead :], final)
+        skipped = live.past - lead + (0 if made else early)
+        return SpeechWindow(encode(samples, fps)[skipped:], final)
 
     for chunk in chunks:
         chunk = checked_waveform(chunk)
         heard = np.concatenate([heard, chunk])
         total += len(chunk)
         while len(heard) >= live.frames * frame:
-            yield window(live.hop)
-            heard, made = heard[live.hop * frame :], made + live.hop
+            due = live.hop if made else live.begin
+            yield window(due)
+            heard, made = heard[live.hop * frame :], made + due
     frames = frame_count(total, fps) if total else 0
     while made < frames:
-        yield window(min(live.hop, frames - made))
-        heard, made = heard[live.hop * frame :], made + live.hop
+        due = min(live.hop if made else live.begin, frames - made)
+        yield window(due)
+        heard, made = heard[live.hop * frame :], made + due

@@ -35,10 +35,22 @@ def test_a_window_is_what_lies_around_its_block():
     assert [w.final for w in windows] == [3, 3, 3, 1]
 
 
+def test_the_first_block_may_be_shorter():
+    live = Live(past=4, hop=3, ahead=2, first=1)
+    windows = list(live_windows(first_sample, [counting(6)], live, lead=4, tail=1))
+    assert [w.features[:, 0].tolist() for w in windows] == [
+        [0, 0, 0, 0, 1, 2, 3],
+        [0, 0, 0, 1, 2, 3, 4, 5, 6],
+        [1, 2, 3, 4, 5, 6, 0, 0, 0],
+    ]
+    assert [w.final for w in windows] == [1, 3, 2]
+
+
+@pytest.mark.parametrize("first", [None, 2])
 @pytest.mark.parametrize("samples", [1, 640, 5000, 12345])
-def test_windows_do_not_depend_on_chunks(samples):
+def test_windows_do_not_depend_on_chunks(samples, first):
     wave = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
-    live = Live(past=6, hop=5, ahead=6)
+    live = Live(past=6, hop=5, ahead=6, first=first)
     whole = list(live_windows(first_sample, [wave], live, 6, 2))
     assert sum(w.final for w in whole) == max(1, round(samples / FRAME))
     for size in (100, 640, 3333):
@@ -52,6 +64,8 @@ def test_windows_do_not_depend_on_chunks(samples):
 def test_live_sound_is_checked():
     with pytest.raises(ValueError, match="hop above 0"):
         Live(hop=0)
+    with pytest.raises(ValueError, match="1 to 5 frames"):
+        Live(first=6)
     with pytest.raises(ValueError, match="12 frames before"):
         next(live_windows(first_sample, [counting(3)], Live(past=5), 12, 2))
     with pytest.raises(ValueError, match="NaN"):
