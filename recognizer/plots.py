@@ -86,7 +86,7 @@ def draw_action_units(axes: Axes, track: AffectTrack) -> None:
     drawn = _drawn_aus(track)
     names = [f"{AU_SENTENCES[au].split(':')[0]}  {au}" for au in drawn]
     if len(track) == 1:
-        axes.set_title("Action units (intensity)", **_heading())
+        axes.set_title("Action units (intensity)", **heading())
         _bars(axes, names, [track[au][0] for au in drawn], [_AREA] * len(drawn), AU_MAX)
         return
     for row, au in enumerate(drawn):
@@ -103,7 +103,7 @@ def draw_action_units(axes: Axes, track: AffectTrack) -> None:
         axes.text(0.5, 0.5, "no action unit", ha="center", transform=axes.transAxes, color=_INK)
     axes.set_yticks([len(drawn) - 1 - row + 0.2 for row in range(len(drawn))], names)
     axes.set_ylim(-0.05, max(1, len(drawn)))
-    axes.set_title("Action units (strip height: intensity 5)", **_heading())
+    axes.set_title("Action units (strip height: intensity 5)", **heading())
     _time_axis(axes, track, label=True)
 
 
@@ -112,7 +112,7 @@ def draw_emotions(axes: Axes, track: AffectTrack) -> None:
 
     Of a single picture: a bar each.
     """
-    axes.set_title("Emotion probabilities", **_heading())
+    axes.set_title("Emotion probabilities", **heading())
     if len(track) == 1:
         _bars(axes, EMOTIONS, track.emotion[0], [COLOURS[name] for name in EMOTIONS], 1.0)
         return
@@ -166,8 +166,8 @@ def draw_circumplex(axes: Axes, track: AffectTrack) -> None:
     axes.set_yticks([-1, 0, 1])
     axes.set_xlabel("valence", color=_INK, fontsize=9)
     axes.set_ylabel("arousal", color=_INK, fontsize=9, labelpad=-4)
-    axes.set_title("Circumplex", **_heading())
-    _plain(axes)
+    axes.set_title("Circumplex", **heading())
+    plain(axes)
 
 
 def _drawn_aus(track: AffectTrack) -> list[str]:
@@ -197,22 +197,24 @@ def _time_axis(axes: Axes, track: AffectTrack, label: bool) -> None:
         axes.set_xlabel("seconds", color=_INK, fontsize=9)
     else:
         axes.tick_params(labelbottom=False)
-    _plain(axes)
+    plain(axes)
 
 
 def _bars(axes: Axes, names, values, colours, largest: float) -> None:
     axes.barh(names, np.nan_to_num(values), color=colours, height=0.7)
     axes.set_xlim(0, largest)
     axes.invert_yaxis()
-    _plain(axes)
+    plain(axes)
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """Two thin lines for axes."""
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(side in ("left", "bottom"))
         axes.spines[side].set_color(_FAINT)
     axes.tick_params(color=_FAINT, labelcolor=_INK, labelsize=8.5)
 
 
-def _heading() -> dict:
+def heading() -> dict:
+    """Options of a title."""
     return {"loc": "left", "fontsize": 10.5, "color": _INK}

@@ -77,6 +77,19 @@ def framed(page: str) -> str:
     return f'<iframe class="report" sandbox="" title="Report" srcdoc="{escape(page)}"></iframe>'
 
 
+def start_and_stop(go, stop, work, inputs, outputs, idle) -> None:
+    """A button that starts work and one that ends it; ``idle`` is what :func:`ended` puts right."""
+    run = go.click(work, inputs, outputs, **QUEUED)
+    run.failure(ended, None, idle, **AT_ONCE)
+    stop.click(ended, None, idle, cancels=[run], **AT_ONCE)
+
+
+def for_programs(name: str, work, inputs, outputs) -> None:
+    """The same for ``gradio_client``: no page to keep up to date."""
+    public = {"api_name": name, "api_visibility": "public"}
+    gr.Button(visible=False).click(work, inputs, outputs, **QUEUED | public)
+
+
 def ended():
     """After a stop or an error: a note in place of the stages, to be started, not to be stopped."""
     note = note_html("Stopped before it was done.")

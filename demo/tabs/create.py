@@ -12,7 +12,16 @@ from demo.components.media import FilmFile, PictureFile, SoundFile
 from demo.components.stages import note_html, stages_html
 from demo.jobs import Job
 from demo.making import Wish, make_clip, measure_clip
-from demo.tabs.common import AT_ONCE, PORTRAIT, QUEUED, SPEECH, ended, framed, said, scratch
+from demo.tabs.common import (
+    AT_ONCE,
+    PORTRAIT,
+    SPEECH,
+    for_programs,
+    framed,
+    said,
+    scratch,
+    start_and_stop,
+)
 from demo.tabs.feelings import EMOTION, TIMELINE, WORDS, affect_of, feeling_controls, named
 from demo.tabs.summary import summary_html
 from gen.text import MAX_TEXT
@@ -140,38 +149,14 @@ def create_tab() -> gr.Video:
         **AT_ONCE,
     )
     wishes = [portrait, source, audio, text, *feeling.inputs, size, fps, steps, seed, full, passes]
-    buttons = [stages, go, stop]
-    made = go.click(
-        _run,
-        [*wishes, measure],
-        [stages, clip, motion, report, summary, page, box, go, stop],
-        **QUEUED,
-    )
+    outputs = [stages, clip, motion, report, summary, page, box, go, stop]
+    start_and_stop(go, stop, _run, [*wishes, measure], outputs, [stages, go, stop])
     go.click(None, js=_TO_THE_CLIP, api_visibility="private")
-    made.failure(
-        ended,
-        None,
-        buttons,
-        **AT_ONCE,
-    )
-    stop.click(
-        ended,
-        None,
-        buttons,
-        cancels=[made],
-        **AT_ONCE,
-    )
     gr.Examples(
         _EXAMPLES, [source, text, feeling.mode, feeling.emotion, feeling.intensity],
         label="To try", example_labels=_TITLES, elem_id="examples", api_visibility="private",
     )  # fmt: skip
-    # The same for programs: no page to keep up to date.
-    gr.Button(visible=False).click(
-        generate,
-        [*wishes, measure],
-        [clip, motion, report],
-        **QUEUED | {"api_name": "generate", "api_visibility": "public"},
-    )
+    for_programs("generate", generate, [*wishes, measure], [clip, motion, report])
     return clip
 
 

@@ -12,7 +12,7 @@ from demo import limits
 from demo.components.media import PictureFile
 from demo.components.stages import note_html, stages_html
 from demo.jobs import Job
-from demo.tabs.common import AT_ONCE, QUEUED, ended, framed, said, scratch
+from demo.tabs.common import for_programs, framed, said, scratch, start_and_stop
 from gen.clip import ProgressHook
 from gen.conditioning import Affect
 from recognizer.facs import EMOTIONS
@@ -72,31 +72,9 @@ def evaluate_tab(last_clip: gr.Video) -> None:
 
     mine.click(_taken, last_clip, clips, show_progress="hidden", api_visibility="private")
     inputs = [clips, references, emotion, intensity, portrait]
-    run = go.click(
-        _run,
-        inputs,
-        [stages, page, report, figures, go, stop],
-        **QUEUED,
-    )
-    run.failure(
-        ended,
-        None,
-        [stages, go, stop],
-        **AT_ONCE,
-    )
-    stop.click(
-        ended,
-        None,
-        [stages, go, stop],
-        cancels=[run],
-        **AT_ONCE,
-    )
-    gr.Button(visible=False).click(
-        evaluate,
-        inputs,
-        [report, figures],
-        **QUEUED | {"api_name": "evaluate", "api_visibility": "public"},
-    )
+    outputs = [stages, page, report, figures, go, stop]
+    start_and_stop(go, stop, _run, inputs, outputs, [stages, go, stop])
+    for_programs("evaluate", evaluate, inputs, [report, figures])
 
 
 @said

@@ -13,7 +13,7 @@ from demo.components.media import FilmFile, PictureFile, SoundFile
 from demo.components.stages import note_html, stages_html
 from demo.jobs import Job
 from demo.shared_models import recognizer
-from demo.tabs.common import AT_ONCE, PORTRAIT, QUEUED, ended, said, scratch
+from demo.tabs.common import AT_ONCE, PORTRAIT, for_programs, said, scratch, start_and_stop
 from gen.clip import ProgressHook
 from recognizer.media import is_image
 
@@ -116,30 +116,9 @@ def recognize_tab() -> None:
     )
     inputs = [kind, picture, film, sound, words, rest, faces, smooth]
     outputs = [stages, drawn_film, drawn_picture, explanation, plot, csv, go, stop]
-    run = go.click(
-        _run,
-        inputs,
-        outputs,
-        **QUEUED,
-    )
-    run.failure(
-        ended,
-        None,
-        [stages, go, stop],
-        **AT_ONCE,
-    )
-    stop.click(
-        ended,
-        None,
-        [stages, go, stop],
-        cancels=[run],
-        **AT_ONCE,
-    )
-    gr.Button(visible=False).click(
-        recognize,
-        inputs,
-        [drawn_film, drawn_picture, explanation, plot, csv],
-        **QUEUED | {"api_name": "recognize", "api_visibility": "public"},
+    start_and_stop(go, stop, _run, inputs, outputs, [stages, go, stop])
+    for_programs(
+        "recognize", recognize, inputs, [drawn_film, drawn_picture, explanation, plot, csv]
     )
 
 

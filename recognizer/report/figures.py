@@ -13,7 +13,7 @@ import numpy as np
 from recognizer.evaluation.comparison import EvaluatedClip
 from recognizer.evaluation.pictures import why_not_paired
 from recognizer.facs import AU_MAX, AU_NAMES, AU_SENTENCES
-from recognizer.plots import draw_circumplex
+from recognizer.plots import draw_circumplex, heading, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,9 +140,9 @@ def _strips(axes: Axes, times, shown, asked, units: list[int]) -> None:
     axes.set_yticks(np.arange(len(units)) + 0.2, names[::-1])
     axes.set_ylim(-0.05, max(1, len(units)))
     axes.set_xlim(times[0], times[-1])
-    axes.set_title("Action units (strip height: intensity 5)", **_heading())
+    axes.set_title("Action units (strip height: intensity 5)", **heading())
     axes.tick_params(labelbottom=False)
-    _plain(axes)
+    plain(axes)
 
 
 def _plane(axes: Axes, times, shown, asked, label: str) -> None:
@@ -158,19 +158,8 @@ def _plane(axes: Axes, times, shown, asked, label: str) -> None:
     axes.set_xlabel("seconds", color=_INK, fontsize=9)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=4, frameon=False,
                 fontsize=8, handlelength=1.6, columnspacing=1.0, labelcolor=_INK)  # fmt: skip
-    axes.set_title("Valence and arousal", **_heading())
-    _plain(axes)
-
-
-def _plain(axes: Axes) -> None:
-    for side in ("top", "right", "left", "bottom"):
-        axes.spines[side].set_visible(side in ("left", "bottom"))
-        axes.spines[side].set_color(_FAINT)
-    axes.tick_params(color=_FAINT, labelcolor=_INK, labelsize=8.5)
-
-
-def _heading() -> dict:
-    return {"loc": "left", "fontsize": 10.5, "color": _INK}
+    axes.set_title("Valence and arousal", **heading())
+    plain(axes)
 
 
 def png_data(figure: Figure) -> str:

@@ -14,15 +14,6 @@ from recognizer.metrics.dynamics import (
     smoothness_ratio,
     time_lagged_correlation,
 )
-from recognizer.metrics.extras import UnavailableError, torchmetrics
-
-
-@pytest.fixture
-def needs_torchmetrics():
-    try:
-        torchmetrics()
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="module")

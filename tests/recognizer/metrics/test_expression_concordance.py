@@ -15,17 +15,8 @@ from recognizer.metrics.expression import (
     action_unit_error,
     valence_arousal_concordance,
 )
-from recognizer.metrics.extras import UnavailableError, torchmetrics
 
 NAMES = ("AU04", "AU12", "AU15", "AU25")
-
-
-@pytest.fixture
-def needs_torchmetrics():
-    try:
-        torchmetrics()
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from recognizer.metrics.expression_distance import (
     LandmarkMotionDistance,
     TrajectoryFrechetDistance,
 )
-from recognizer.metrics.extras import UnavailableError, torchmetrics
 from recognizer.metrics.frechet import (
     delta_frechet_distance,
     expression_frechet_distance,
@@ -19,14 +18,6 @@ from recognizer.metrics.frechet import (
     trajectory_frechet_distance,
 )
 from recognizer.metrics.motion_history import motion_history
-
-
-@pytest.fixture
-def needs_torchmetrics():
-    try:
-        torchmetrics()
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import pearsonr
 
-from recognizer.metrics.extras import UnavailableError, torchmetrics
 from recognizer.metrics.sync import (
     LipAudioCorrelation,
     LipOpeningCorrelation,
@@ -16,14 +15,6 @@ from recognizer.metrics.sync import (
     sync_distances,
     syncnet_scores,
 )
-
-
-@pytest.fixture
-def needs_torchmetrics():
-    try:
-        torchmetrics()
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
 
 
 def smooth_noise(seed, frames=250):

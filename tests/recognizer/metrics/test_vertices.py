@@ -5,7 +5,6 @@ import statistics
 import numpy as np
 import pytest
 
-from recognizer.metrics.extras import UnavailableError, torchmetrics
 from recognizer.metrics.vertices import (
     LipVertexError,
     MeanVertexError,
@@ -16,14 +15,6 @@ from recognizer.metrics.vertices import (
 )
 
 LIPS, BROWS = [2, 3, 5], [0, 1, 7, 8]
-
-
-@pytest.fixture
-def needs_torchmetrics():
-    try:
-        torchmetrics()
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="module")
