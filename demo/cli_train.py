@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +10,20 @@ import typer
 
 from demo.errors import user_errors
 
-app = typer.Typer(help="Train a model.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 Config = Annotated[Path, typer.Option(help="YAML configuration.")]
 Run = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")]
+
+
+@app.callback()
+def train(context: typer.Context) -> None:
+    """Train a model; each row of its log is told on standard error, too."""
+    logger, handler = logging.getLogger("recognizer.train"), logging.StreamHandler()
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    context.call_on_close(lambda: logger.removeHandler(handler))
 
 
 @app.command("affect")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import math
 import os
 import time
@@ -33,6 +34,7 @@ from recognizer.train.schedule import Schedule
 from recognizer.train.state import average_into, load_state, save_state
 
 Net = TypeVar("Net", bound=ModelMixin)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -300,6 +302,8 @@ class TrainingLoop(Generic[Net]):
             row = {"step": self.step, "minutes": round(self.elapsed / 60, 2), **values}
             with open(self.out_dir / "log.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+            told = ", ".join(f"{name} {value}" for name, value in row.items())
+            _logger.info("%3.0f %%: %s", 100 * min(self.progress, 1), told)
 
 
 def _leave_group() -> None:

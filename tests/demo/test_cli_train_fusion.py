@@ -34,6 +34,7 @@ def test_a_run(tmp_path):
     data = write_features(tmp_path / "made.npz")
     result = run("--config", config, "--data", data, "-o", tmp_path / "run")
     assert result.exit_code == 0, result.output
+    assert "100 %: step " in result.stderr and "fused" in result.stderr
     net = FusionNet.from_pretrained(tmp_path / "run" / "model", low_cpu_mem_usage=False)
     assert dict(net.config.features) == {"face": 5, "words": 3}
 
