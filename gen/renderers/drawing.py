@@ -28,9 +28,11 @@ class Drawing:
     def __init__(self, renderer: Renderer) -> None:
         first = before_first_frame(renderer)
         self._free: SimpleQueue[Renderer] = SimpleQueue()
-        self._free.put(first)
+        # Two drawings of one clip may go on at a time: neither draws with what is the other's.
+        doubled = hasattr(first, "twin")
+        self._free.put(first.twin() if doubled else first)
         self._pool = None
-        if hasattr(first, "twin") and usable_cores() > 1:
+        if doubled and usable_cores() > 1:
             self._free.put(first.twin())
             self._pool = ThreadPoolExecutor(2, thread_name_prefix="drawing")
 
