@@ -10,6 +10,7 @@ from gen.renderers.camera import HeadCamera
 from gen.renderers.matte import bust_coordinates, split_layers
 from gen.renderers.portrait import Portrait
 from gen.renderers.topology import Topology
+from gen.renderers.torso import Torso
 from recognizer.face_model import FACE_OVAL, FaceModel
 from recognizer.raster import draw_depth, draw_textured, rasterize, soften_steps
 
@@ -85,6 +86,8 @@ class Backdrop:
         self._places = np.concatenate([outer, z[:, None]], axis=1)
         self._space = camera.unproject(self._places)
         self._follow = _sample(follow, outer)[:, None]
+        self._torso = Torso(portrait, layers.whole)
+        self._sways = self._torso.share(outer) * (1 - self._follow)
         self._outline = camera.unproject(outline)
         self._size = np.array([width - 1, height - 1])
         self._border = _BORDER * unit
@@ -110,11 +113,14 @@ class Backdrop:
         place = self._places[:, :2]
         inward = np.where(shift[:, :2] > 0, place, self._size - place) / self._border
         shift[:, :2] *= _ease(inward)
+        sway = self._torso.sway(translation)
+        shift[:, :2] += self._sways * sway
         outer = self._places + shift
         vertices = np.concatenate([face[self._rim], outer]).astype(np.float32)
         # Far to near, for edges that let through what lies behind.
         order = np.argsort(-vertices[self._triangles, 2].sum(1), kind="stable")
         frame = self._background.copy()
+        self._torso.draw(frame, self._background, sway)
         depth = np.full(frame.shape[:2], np.inf, np.float32)
         draw_textured(
             frame, depth, vertices, self._texture, self._opaque, self._triangles[order],

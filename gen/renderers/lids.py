@@ -15,6 +15,8 @@ from recognizer.raster import draw_textured
 _LASHES, _BROW_SHARE = 1.2, 0.75
 #: Above the margin lie liner and the lashes' roots: the lid's own skin begins here (apertures).
 _LINER = 0.3
+#: A shut lid is at most so much lighter than the skin below the eye (between these apertures).
+_AS_CHEEK, _CHEEK = 1.05, (0.5, 1.5)
 #: Darker than this share of the lid's skin is neither skin nor shadow.
 _FRAME = 0.35
 #: The lower lid's wet rim, hidden when shut (apertures).
@@ -243,6 +245,13 @@ def _bare(image, upper, lower, brow, aperture: float):
     if not known.any():  # a brow on the lid, or all dark: nothing to paint with
         known = height > 0
     skin = continue_skin(combed.astype(np.float32), known, aperture)
+    # A highlight above the fold is not the lid's own shade.
+    depth = (edge(lower) - tall) / aperture
+    cheek = (depth > _CHEEK[0]) & (depth < _CHEEK[1]) & (across > 0) & (across < width)
+    covered = (height < 1.0) & (tall > edge(lower)) & (across > 0) & (across < width)
+    if cheek.any() and covered.any():
+        lightest = _AS_CHEEK * np.median(light[cheek])
+        skin = skin * min(1.0, lightest / max(float(np.median(skin[covered])), 1.0))
     # Drawn out over the eye, any detail would be a streak.
     skin = cv2.GaussianBlur(skin, (0, 0), 0.2 * aperture)
     # The ball beneath: it catches light from above, and the margin turns in.

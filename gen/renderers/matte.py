@@ -45,12 +45,14 @@ class Layers:
     Attributes:
         person: uint8 ``[H, W, 4]``: colours multiplied by the matte, and the matte.
         background: uint8 ``[H, W, 3]``, filled where the person hides it.
+        whole: float32 ``[H, W]``, 0..1: the matte of all of the person, moving or still.
 
     ``person[..., :3] + (1 - person[..., 3:] / 255) * background`` is the portrait.
     """
 
     person: np.ndarray
     background: np.ndarray
+    whole: np.ndarray
 
 
 def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
@@ -95,7 +97,7 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     opacity = np.ceil(np.clip(np.maximum(matte, least), 0, 1) * 255) / 255
     weighted = np.round(colour - (1 - opacity[..., None]) * under)
     layer = np.dstack([weighted, opacity * 255]).clip(0, 255).astype(np.uint8)
-    return Layers(layer, behind)
+    return Layers(layer, behind, person)
 
 
 def _without_strands(image: np.ndarray, person: np.ndarray, outside, unit: float) -> np.ndarray:
