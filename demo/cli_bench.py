@@ -180,3 +180,20 @@ def bench_recognizer(
     from demo.commands.bench import recognizer
 
     recognizer(ferplus, emotions, aus, clips, weights, json)
+
+
+@app.command("soak")
+@user_errors
+def bench_soak(
+    portraits: Annotated[
+        list[Path] | None, typer.Argument(help="Pictures, in turn; the packaged one, varied.")
+    ] = None,
+    speech: Annotated[Path | None, typer.Option(help="Sound; the packaged one.")] = None,
+    calls: Annotated[int, typer.Option(help="Calls to the page, and talks with the server.")] = 200,
+    size: Annotated[int, typer.Option(help="Longer side of the frames: 256 to 1024.")] = 256,
+    json: Annotated[Path | None, typer.Option("--json", help="Where to write the figures.")] = None,
+) -> None:
+    """Call the page and the server many times, and watch their memory, files and threads."""
+    from demo.commands.bench_soak import run
+
+    run(portraits or [], speech, calls, size, json)

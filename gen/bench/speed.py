@@ -62,7 +62,7 @@ def speed_figures(
     for done, run in enumerate(runs):
         progress("clips", done, total)
         rows.append(_clip_row(portrait, speech, run))
-    figures = {"machine": _machine(), "clips": rows}
+    figures = {"machine": machine(), "clips": rows}
     if live_seconds > 0:
         progress("clips", len(runs), total)
         figures["live"] = live_figures(portrait, repeated(speech, live_seconds))
@@ -70,7 +70,8 @@ def speed_figures(
     return figures
 
 
-def _machine() -> dict:
+def machine() -> dict:
+    """What figures were measured on, and its load a minute before."""
     return {
         "cores": usable_cores(),
         "processor": platform.processor() or platform.machine(),
