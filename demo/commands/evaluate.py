@@ -83,6 +83,14 @@ def run(
                 found = evaluate(requests_of(clips, **belonging), **settings)
         _write(found, output, json)
         typer.echo(beside(found) if isinstance(found, SystemsEvaluation) else summary(found))
+        every = found.systems.values() if isinstance(found, SystemsEvaluation) else [found]
+        rests = [clip.measures.rest for one in every for clip in one.clips]
+        if "unknown" in rests:
+            typer.echo(
+                f"{rests.count('unknown')} of {len(rests)} clips show strangers: --portrait or "
+                "--rest says how they look when they express nothing",
+                err=True,
+            )
         for one in found.failed:
             typer.echo(f"failed: {one['file']}: {one['reason']}", err=True)
     if controls:
@@ -266,7 +274,7 @@ def summary(found: Evaluation) -> str:
         real = f"  real {row['reference']['value']:.4g}" if row.get("reference") else ""
         lines.append(f"{name:24} {row['value']:.4g}{interval}  n={row['n']}{floor}{real}")
     if found.unavailable:
-        lines.append(f"not measured: {', '.join(found.unavailable)} (the report says why)")
+        lines.append(f"not measured: {', '.join(found.unavailable)} (a report, -o, says why)")
     return "\n".join(lines)
 
 

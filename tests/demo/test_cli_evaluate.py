@@ -76,6 +76,12 @@ def test_the_report_needs_nothing_else(evaluated):
     assert "SyncNet" in page and "happiness:0.5" in page
 
 
+def test_strangers_are_pointed_out(evaluated, run):
+    assert "strangers" not in evaluated[0].stderr
+    told = succeeded(run("evaluate @talk.mp4 --workers 1")).stderr
+    assert told.startswith("1 of 1 clips show strangers: --portrait or --rest")
+
+
 def test_what_was_measured_is_remembered(evaluated, run, tmp_path, monkeypatch):
     from recognizer.evaluation import jobs
 
