@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import warnings
 from pathlib import Path
 
 from demo.checks import picture, readable
@@ -28,14 +30,28 @@ def checked_picture(path: str | os.PathLike | None, what: str = "portrait") -> P
     """
     if path is None:
         raise ValueError(f"there is no {what} yet: upload one or take one with the camera")
+    path = picture(Path(path))
+    few_pixels(path)
+    return path
+
+
+def few_pixels(path: Path) -> None:
+    """Look at a picture's size without decoding it.
+
+    Raises:
+        ValueError: it is too large.
+    """
     from PIL import Image
 
-    path = picture(Path(path))
-    with Image.open(path) as image:
-        pixels = image.width * image.height
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                pixels = image.width * image.height
+    except Image.DecompressionBombError:
+        pixels = math.inf
     if pixels > MAX_MEGAPIXELS * 1e6:
         raise ValueError(f"{path.name} is too large: more than {MAX_MEGAPIXELS} megapixels")
-    return path
 
 
 def checked_sound(path: str | os.PathLike | None) -> Path:

@@ -6,6 +6,9 @@ import typer
 
 from demo.checks import in_range
 
+#: Connections beside the talks, before more are turned away.
+_CALLERS = 64
+
 
 def run(host: str, port: int, talks: int, seconds: float) -> None:
     """See ``facewright serve --help``."""
@@ -27,4 +30,5 @@ def run(host: str, port: int, talks: int, seconds: float) -> None:
     uvicorn.run(
         app, host=host, port=port, log_level="warning", ws_max_size=limits.portrait + 1024,
         ws_ping_interval=limits.idle, timeout_graceful_shutdown=5,
+        limit_concurrency=talks + _CALLERS,
     )  # fmt: skip

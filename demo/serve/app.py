@@ -34,6 +34,8 @@ from gen.pipeline import TalkingHeadPipeline
 from gen.provenance import tool_version
 
 _POLICY, _BUSY, _GONE, _TOO_LATE = 1008, 1013, 1001, 1008
+#: Characters of an error's message, and seconds in which it has to be taken.
+_LINE, _FAREWELL = 300, 3.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Limits:
         seconds: of sound in one talk.
         idle: seconds without a message after which a talk ends.
         portrait: bytes of the picture file.
+        text: characters of a message that is no sound and no picture.
         unsent: messages that wait for a slow client.
     """
 
@@ -52,7 +55,13 @@ class Limits:
     seconds: float = 600.0
     idle: float = 30.0
     portrait: int = 20_000_000
+    text: int = 65_536
     unsent: int = 64
+
+    @property
+    def lasting(self) -> float:
+        """Seconds that a talk may take in all, lest one that trickles keep its place for ever."""
+        return 2 * self.seconds + self.idle
 
 
 def build_server(pipeline: TalkingHeadPipeline, limits: Limits | None = None) -> FastAPI:
@@ -103,14 +112,16 @@ class _Connection:
         listening = asyncio.create_task(self._listen(talk))
         sending = asyncio.create_task(self._send())
         try:
-            await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                await listening  # it has ended: by itself, or by what is raised here
-            await sending
+            async with asyncio.timeout(self._limits.lasting) as whole:
+                await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
+                if not sending.done():
+                    await listening  # it has ended: by itself, or by what is raised here
+                await sending
         except _Ended as end:
             await end.tell(self._socket)
-        except (WebSocketDisconnect, TimeoutError):
-            pass  # the client has left, or reads no more
+        except (WebSocketDisconnect, TimeoutError):  # the client has left, or reads no more
+            if whole.expired():
+                await _refuse(self._socket, "this talk has lasted too long", _TOO_LATE)
         finally:
             self._gone = True
             talk.end()
@@ -160,7 +171,7 @@ class _Connection:
                 if not heard:
                     raise _Ended("nothing was read for too long", _TOO_LATE)
                 continue
-            message = _parsed(received.get("text") or "")
+            message = self._parsed(received)
             if message["type"] == "end":
                 talk.end()
                 return
@@ -180,10 +191,21 @@ class _Connection:
         return data
 
     async def _message(self, kind: str) -> dict:
-        received = await self._receive()
-        message = _parsed(received.get("text") or "")
+        message = self._parsed(await self._receive())
         if message["type"] != kind:
             raise _Ended(f"expected a message of type {kind!r}", _POLICY)
+        return message
+
+    def _parsed(self, received: dict) -> dict:
+        text = received.get("text") or ""
+        if len(text) > self._limits.text:
+            raise _Ended(f"a text has {self._limits.text} characters at most", _POLICY)
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise _Ended("expected a JSON object with a 'type'", _POLICY)
         return message
 
     async def _receive(self) -> dict:
@@ -218,16 +240,10 @@ def _told():
 
 
 async def _refuse(socket: WebSocket, message: str, code: int) -> None:
-    with suppress(WebSocketDisconnect, RuntimeError):  # it may have left meanwhile
-        await socket.send_text(json.dumps({"type": "error", "message": " ".join(message.split())}))
-        await socket.close(code)
-
-
-def _parsed(text: str) -> dict:
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        message = None
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise _Ended("expected a JSON object with a 'type'", _POLICY)
-    return message
+    """Say why in a line, and close; a client that has left, or reads nothing, is not waited for."""
+    line = " ".join(message.split())
+    line = line if len(line) <= _LINE else line[: _LINE - 2] + " …"
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(_FAREWELL):
+            await socket.send_text(json.dumps({"type": "error", "message": line}))
+            await socket.close(code)

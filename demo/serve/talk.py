@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from demo.limits import few_pixels
 from demo.live import LiveAffect
 from gen.conditioning import Affect
 from gen.pipeline import TalkingHeadPipeline, prepare_portrait
@@ -19,7 +20,7 @@ from gen.provenance import SOURCE_TYPE
 from gen.renderers.drawing import Drawing
 from gen.watermark import Watermark
 from recognizer.facs import ARKIT_NAMES, POSE_NAMES
-from recognizer.media import read_image
+from recognizer.media import is_image, read_image
 from recognizer.motion import MotionTrack
 
 RATE = 16_000
@@ -84,7 +85,10 @@ def feeling(message: dict) -> Affect:
     """
     keys = ("emotion", "intensity", "valence", "arousal", "aus")
     told = {key: message[key] for key in keys if key in message}
-    return Affect.timeline([told | {"at": 0}]) if told else Affect()
+    try:
+        return Affect.timeline([told | {"at": 0}]) if told else Affect()
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("timeline entry 1: ")) from error
 
 
 class Talk:
@@ -212,4 +216,6 @@ def _picture(data: bytes) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "portrait"
         path.write_bytes(data)
+        if is_image(path):
+            few_pixels(path)
         return read_image(path)
