@@ -54,6 +54,21 @@ def picture(path: Path) -> Path:
     return path
 
 
+def motion_file(path: Path) -> Path:
+    """A readable file with the ending of a motion file.
+
+    Raises:
+        ValueError: it has another ending.
+    """
+    readable(path, "motion file")
+    if path.suffix.lower() not in (".csv", ".npz"):
+        raise ValueError(
+            f"{path.name} is no motion file (.csv, .npz); of a film, facewright animate "
+            "--motion-out writes one"
+        )
+    return path
+
+
 def in_range(value: float, low: float, high: float, what: str) -> None:
     """Raise ``ValueError`` unless ``low <= value <= high``."""
     if not low <= value <= high:

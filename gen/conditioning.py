@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -153,6 +154,7 @@ anger, disgust, fear, contempt
     @classmethod
     def action_units(cls, aus: Mapping[str, float], at: float = 0.0) -> Affect:
         """Action units by name, ``{"AU12": 3}`` or one-sided ``{"AU12L": 3}``; intensities 0-5.
+        ``AU6`` is ``AU06``.
 
         Raises:
             ValueError: an unknown action unit or a value out of range.
@@ -163,10 +165,10 @@ anger, disgust, fear, contempt
         """
         checked = {}
         for name, value in aus.items():
-            known = str(name)[:-1] if str(name).endswith(("L", "R")) else str(name)
-            if known not in AU_NAMES:
+            unit = re.sub(r"^AU(\d)(?!\d)", r"AU0\1", str(name))
+            if re.sub("[LR]$", "", unit) not in AU_NAMES:
                 raise ValueError(f"unknown action unit {name!r}: choose of {', '.join(AU_NAMES)}")
-            checked[str(name)] = _within(value, 0, AU_MAX, str(name))
+            checked[unit] = _within(value, 0, AU_MAX, str(name))
         return cls([Keyframe(_time(at), _expand(checked), (0.0, 0.0), _one_hot("neutral", 1.0))])
 
     @classmethod

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import typer
 
-from demo.checks import readable, writable
+from demo.checks import motion_file, writable
 from recognizer.motion import MotionTrack
 
 
 def run(motion: Path, output: Path, livelink: bool) -> None:
     """See ``facewright export --help``."""
-    readable(motion, "motion file")
+    motion_file(motion)
     writable(output, ".csv", ".glb", ".json", ".npz")
     if livelink and output.suffix.lower() != ".csv":
         raise ValueError("--livelink writes a .csv")

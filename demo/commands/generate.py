@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from demo.checks import in_range, picture, readable, writable
+from demo.checks import in_range, motion_file, picture, readable, writable
 from demo.marks import signer
 from demo.progress import progress_bar
 from gen.conditioning import Affect
@@ -41,7 +41,7 @@ def run(
     picture(portrait)
     if audio:
         readable(audio, "sound file")
-    edits = (MotionEdit.load(readable(motion_in, "motion file")),) if motion_in else ()
+    edits = (MotionEdit.load(motion_file(motion_in)),) if motion_in else ()
     if style:
         readable(style, "style")
     identity = signer(mark, certificate, key)
@@ -79,21 +79,22 @@ def parse_affect(
     emotion: str | None, valence: float | None, arousal: float | None, au: str | None,
     timeline: Path | None,
 ) -> Affect:  # fmt: skip
-    """The options' intention; those that are given add up.
+    """The options' intention; those that are given add up. Names and values may be parted by ``:``
+    or by ``=``.
 
     Raises:
         ValueError: an unknown name or a value out of range.
     """
     parts = []
     if emotion is not None:
-        name, _, intensity = emotion.partition(":")
+        name, _, intensity = emotion.replace("=", ":").partition(":")
         parts.append(Affect.emotion(name, _number(intensity, "--emotion") if intensity else 1.0))
     if valence is not None or arousal is not None:
         parts.append(Affect.valence_arousal(valence or 0.0, arousal or 0.0))
     if au is not None:
         units = {}
         for part in au.split(","):
-            name, equals, value = part.partition("=")
+            name, equals, value = part.replace(":", "=").partition("=")
             if not equals:
                 raise ValueError(f"--au takes AU12=3,AU06=2, got {part!r}")
             units[name.strip()] = _number(value, f"--au {name.strip()}")

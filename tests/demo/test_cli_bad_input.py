@@ -103,6 +103,8 @@ BAD = {
     "recognize ending": ("recognize @me.png -o %o.txt", "must end in .csv"),
     "recognize sound": ("recognize @speech.wav", "speech.wav"),
     # export
+    "export of a film": ("export @talk.mp4 -o %o.json", "no motion file (.csv, .npz)"),
+    "film as motion in": (GENERATE + "--motion-in @talk.mp4", "animate --motion-out"),
     "export text": ("export @text.csv -o %o.json", "text.csv"),
     "export ending": ("export @m.csv -o %o.fbx", "must end in"),
     "live link ending": ("export @m.csv -o %o.json --livelink", "--livelink writes a .csv"),

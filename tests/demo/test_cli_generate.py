@@ -8,6 +8,7 @@ from cli_helpers import GENERATE, check_clip, facewright, succeeded, write_wave
 from PIL import Image
 
 from gen.video import read_metadata
+from recognizer.facs import AU_INDEX, EMOTIONS
 from recognizer.media import iter_frames, probe, read_audio
 from recognizer.motion import MotionTrack
 
@@ -66,6 +67,15 @@ def test_intentions_add_up(run, tmp_path):
     assert track["browOuterUpRight"].min() > 0.95
     assert (track["mouthSmileLeft"] > plain["mouthSmileLeft"] + 0.1).all()
     assert np.array_equal(track.pose, plain.pose)
+
+
+def test_a_colon_or_an_equals_sign():
+    from demo.commands.generate import parse_affect
+
+    for emotion, units in (("fear:0.5", "AU06=2,AU12=3"), ("fear=0.5", "AU6:2,AU12:3")):
+        now = parse_affect(emotion, None, None, units, None).curves(np.zeros(1))
+        assert now.emotion[0, EMOTIONS.index("fear")] == 0.5
+        assert now.aus[0, AU_INDEX["AU06"]].tolist() == [2, 2]
 
 
 def test_motion_that_is_held(run, tmp_path):

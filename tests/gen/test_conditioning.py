@@ -125,6 +125,7 @@ def test_one_sided_action_units():
     both = shapes(Affect.action_units({"AU12": 4, "AU02R": 5}))
     assert both["mouthSmileLeft"] == both["mouthSmileRight"] == pytest.approx(0.8)
     assert (both["browOuterUpLeft"], both["browOuterUpRight"]) == (0, 1)
+    assert shapes(Affect.action_units({"AU2R": 5, "AU12": 4})) == both
     # What has no sides takes half from either.
     assert shapes(Affect.action_units({"AU27L": 5}))["jawOpen"] == pytest.approx(0.5)
     assert shapes(Affect.action_units({"AU27": 5}))["jawOpen"] == pytest.approx(1)
