@@ -8,11 +8,13 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.main import get_command
 
 import gen
 import recognizer
 from demo.cli import app
+from gen import Affect
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -64,6 +66,12 @@ def test_light_code_runs_as_it_says(page, heading, tmp_path, monkeypatch, capsys
         told = [float(x) for x in re.findall(r"-?\d+\.?\d*", line.rsplit("#", 1)[1])]
         known = [float(x) for x in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", shown)]
         assert known == pytest.approx(told, abs=0.05), line
+
+
+def test_timelines_are_read():
+    (text,) = blocks(PAGES[0], "yaml")
+    story = Affect.timeline(yaml.safe_load(text))
+    assert len(story.keyframes) == 4 and len(story.shapes) == 1
 
 
 def commands():
