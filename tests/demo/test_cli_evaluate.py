@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -101,15 +102,22 @@ def test_an_engine_that_is_not_installed_is_named(run, monkeypatch):
     refused(run("evaluate @talk.mp4 --engine ray"), "pip install 'facewright[ray]'")
 
 
-def test_ray_measures_the_same(evaluated, run, tmp_path):
-    pytest.importorskip("ray", reason="pip install 'facewright[ray]'")
+def test_the_engine_does_the_work(evaluated, run, tmp_path, monkeypatch):
+    """With Ray itself: tests/recognizer/test_pool.py."""
+    from recognizer.evaluation import jobs
+
     _, folder = evaluated
-    succeeded(run(["evaluate", "@clips.csv", "--json", "%r.json", "--engine", "ray"]))
-    again, first = (
-        json.loads(path.read_text())["aggregate"]
-        for path in (tmp_path / "r.json", folder / "r.json")
-    )
-    assert again == first
+    asked = []
+
+    def run_all(function, items, workers, engine, died):
+        asked.append((engine, workers))
+        return ((item, function(item)) for item in items)
+
+    monkeypatch.setitem(sys.modules, "ray", types.ModuleType("ray"))
+    monkeypatch.setattr(jobs, "run_all", run_all)
+    cache = ["--cache", str(folder / "cache"), "--workers", "300"]
+    succeeded(run(["evaluate", "@talk.mp4", "--json", "%r.json", "--engine", "ray", *cache]))
+    assert set(asked) == {("ray", 300)}
 
 
 def test_systems_side_by_side(evaluated, files, run, tmp_path, monkeypatch):
