@@ -24,6 +24,13 @@ def readable(path: Path, what: str) -> Path:
     return path
 
 
+def folder_of(what: str, *paths: Path) -> None:
+    """Raise ``ValueError`` unless each path is a folder."""
+    for path in paths:
+        if not path.is_dir():
+            raise ValueError(f"{path} is not a folder of {what}")
+
+
 def writable(path: Path, *endings: str) -> Path:
     """A path that a file can be written to.
 

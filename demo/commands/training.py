@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from demo.checks import readable
+from demo.checks import folder_of, readable
 from demo.progress import progress_bar
 
 
@@ -44,8 +44,7 @@ def train_affect_model(config: Path, data: list[Path], output: Path, resume: boo
 def fit_articulation_map(config: Path, data: Path, output: Path) -> None:
     """See ``facewright train articulation --help``."""
     readable(config, "configuration")
-    if not data.is_dir():
-        raise ValueError(f"{data} is not a folder of records")
+    folder_of("records", data)
     from gen.train.articulation import fit_articulation
 
     typer.echo(f"map: {fit_articulation(config, data, output)}")
@@ -63,8 +62,7 @@ def fit_closure_map(config: Path, output: Path) -> None:
 def fit_silence_detector(config: Path, data: Path, output: Path) -> None:
     """See ``facewright train silence --help``."""
     readable(config, "configuration")
-    if not data.is_dir():
-        raise ValueError(f"{data} is not a folder of records")
+    folder_of("records", data)
     from gen.train.silence import fit_silence
 
     figures = fit_silence(config, data, output)
@@ -76,9 +74,7 @@ def train_motion_model(
 ) -> None:
     """See ``facewright train motion --help``."""
     readable(config, "configuration")
-    for folder in data:
-        if not folder.is_dir():
-            raise ValueError(f"{folder} is not a folder of records")
+    folder_of("records", *data)
     from gen.train.motion import train
 
     typer.echo(f"model: {train(config, output, data, cache=cache, resume=resume)}")
@@ -87,9 +83,7 @@ def train_motion_model(
 def train_refiner_model(config: Path, data: list[Path], output: Path, resume: bool) -> None:
     """See ``facewright train refiner --help``."""
     readable(config, "configuration")
-    for folder in data:
-        if not folder.is_dir():
-            raise ValueError(f"{folder} is not a folder of patch pairs")
+    folder_of("patch pairs", *data)
     from gen.train.refiner import train
 
     typer.echo(f"model: {train(config, output, data, resume=resume)}")
