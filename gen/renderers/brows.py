@@ -22,6 +22,8 @@ _SHAPES: Mapping[str, tuple[float, int]] = {
 #: Corrugator and depressor pull at the brow's head (AU 4): the share of the way that each place
 #: goes, from the outer end inwards. The model lets the outer end fall nearly as far.
 _LOWERED = np.array([0.3, 0.6, 0.9, 1.0, 1.05])
+#: The model draws lowered brows together until they all but meet: real ones go so much of that way.
+_INWARD = 0.6
 #: Skin this near (face widths) follows.
 _REACH = 0.05
 
@@ -41,7 +43,8 @@ def shape_brows(fields: np.ndarray) -> np.ndarray:
             field = fields[ARKIT_INDEX[name]]
             strips = [_strip(field, edges, gain, passes) for edges in _EDGES]
             if stem == "browDown":
-                strips = [np.tile(_LOWERED, 2)[:, None] * strip for strip in strips]
+                shares = np.tile(_LOWERED, 2)[:, None] * (_INWARD, 1.0, 1.0)
+                strips = [shares * strip for strip in strips]
             _lay(field, np.concatenate([list(sum(edges, ())) for edges in _EDGES]), strips)
     return fields
 

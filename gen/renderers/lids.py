@@ -21,8 +21,8 @@ _AS_CHEEK, _CHEEK = 1.05, (0.5, 1.5)
 _FRAME = 0.35
 #: The lower lid's wet rim, hidden when shut (apertures).
 _RIM = 0.25
-#: A fold leaves this much of the height that skin had above the margin.
-_FOLD = 0.12
+#: A fold leaves this much of the height that skin had above the margin, and of the lashes' strip.
+_FOLD, _LASHES_KEPT = 0.12, 0.45
 #: How far above the margin (apertures) skin gives way when it is pushed up, and by what share.
 _FOLD_REACH, _YIELD = 3.0, 0.7
 #: Travel of the margin (in apertures) over which the photographed lashes give way to bare skin.
@@ -156,7 +156,9 @@ class Lid:
     def _unfold(self, space: np.ndarray) -> None:
         """Lowered brows push skin down to the margin, not past it."""
         height = (space[self._upper][self._near_above] - space[self._above]) @ self._down
+        lashes = np.minimum(self._height, _LASH_STRIP * self._aperture)
         least = _FOLD * np.minimum(self._height, self._aperture)
+        least += (_LASHES_KEPT - _FOLD) * lashes
         deficit = np.clip(least - height, 0, None)
         # What is pushed up pushes up what lies above it: a brow stops as a whole.
         column = (1 + deficit.max(initial=0.0)) * self._near_above

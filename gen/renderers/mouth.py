@@ -13,7 +13,7 @@ from recognizer.raster import draw_coloured, vertex_normals
 _SAMPLES = 2  # a side, within a pixel
 _PARTS = ("teeth_upper", "gum_upper", "teeth_lower", "gum_lower", "tongue")
 #: Light reaching a point falls to 1/e at this depth behind the front teeth (face widths).
-_DARKNESS = 0.17
+_DARKNESS = 0.15
 _CAVITY = np.array([0.16, 0.065, 0.06])
 #: Share of the tongue's own depth that takes no light from it.
 _TONGUE_LIT = 0.8
@@ -62,6 +62,8 @@ class Mouth:
         normals = vertex_normals(place, self._triangles)
         normals *= np.sign(-normals[:, 2:]) + (normals[:, 2:] == 0)
         light = 0.62 + 0.38 * np.clip(normals @ np.array([-0.15, -0.35, -0.92]), 0, 1)
+        # Upper teeth and palate shade the tongue's back: light comes to it from the lips.
+        light[tongue] = 0.4 + 0.6 * np.clip(normals[tongue] @ np.array([0.0, 0.1, -1.0]), 0, 1)
         white, redness = _ambient(portrait)
         albedo = model.colour[index] / 255.0
         enamel = np.isin(model.region[index], _rows(model))

@@ -46,3 +46,13 @@ def test_the_input_stays_as_it_was(fields):
     before = fields.copy()
     shape_brows(fields)
     assert np.array_equal(fields, before)
+
+
+def test_lowered_brows_do_not_meet(fields):
+    shaped = shape_brows(fields)
+    moved = sum(shaped[ARKIT_INDEX[name]] for name in sides("browDown"))
+    face = FaceModel.load().landmarks + moved
+    gap, rest = (
+        points[LEFT[0][-1], 0] - points[RIGHT[0][-1], 0] for points in (face, face - moved)
+    )
+    assert 0.55 * rest < gap < 0.85 * rest
