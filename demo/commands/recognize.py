@@ -51,9 +51,7 @@ def run(
     if found.voice is not None or found.words is not None:
         typer.echo(describe_together(found))
     if explain:
-        heard = [explain_text.heard(found.voice)] if found.voice else []
-        said = [explain_text.said(found.words)] if found.words else []
-        for text in (*heard, *said, *(track.explain().text for track in tracks)):
+        for text in reasons(found, tracks):
             typer.echo(f"\n{text}")
     if found.faces and rest is None and len(tracks[0]) > 1:
         typer.echo(
@@ -109,6 +107,13 @@ def _face(track: AffectTrack) -> dict:
         "blendshapes": _named(ARKIT_NAMES, track.motion.blendshapes[seen].mean(0)),
         "micro_expressions": [asdict(event) for event in track.micro_expressions()],
     }
+
+
+def reasons(found: Judgement, tracks: list[AffectTrack]) -> list[str]:
+    """Why, as headed lists: of the voice, of the words, of each of the faces' tracks."""
+    heard = [explain_text.heard(found.voice)] if found.voice else []
+    said = [explain_text.said(found.words)] if found.words else []
+    return [*heard, *said, *(track.explain().text for track in tracks)]
 
 
 def describe(track: AffectTrack) -> str:

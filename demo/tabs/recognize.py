@@ -196,16 +196,16 @@ def read_media(
 
 def _explained(found, tracks) -> str:
     """Markdown: one line on each face, one on all together, then the chain of reasons."""
-    from demo.commands.recognize import describe, describe_together
+    from demo.commands.recognize import describe, describe_together, reasons
 
     lines = [describe(track) for track in found.faces]
     if found.voice is not None or found.words is not None:
         lines.append(describe_together(found))
-    text = tracks[found.largest or 0].explain().text
-    for heading in ("Observations", "Interpretation", "Conclusion"):
-        text = text.replace(heading + "\n", f"\n**{heading}**\n\n", 1)
+    chief = tracks[found.largest or 0]
+    rows = "\n".join(reasons(found, [chief])).splitlines()
+    text = "\n".join(row if row.startswith("- ") else f"\n**{row}**\n" for row in rows)
     summary = "\n".join(f"- {line[0].upper()}{line[1:]}" for line in lines)
-    return f"{summary}\n\n{text}"
+    return f"{summary}\n{text}"
 
 
 def _checked(kind, picture, film, sound, rest) -> tuple[Path, Path | None]:
