@@ -10,6 +10,9 @@ _HAIRS = 26
 #: Length of the longest hair and thickness of the line, in eye apertures.
 _LENGTH, _LINE = 0.42, 0.12
 
+#: Opacity of a line that the portrait gives no reason for.
+_FAINTEST = 0.6
+
 
 class Lashes:
     """The upper lashes of one eye, seen from above.
@@ -26,10 +29,10 @@ class Lashes:
         band = np.concatenate([margin - share * aperture * down for share in (0.0, 0.06, 0.12)])
         band = np.round(band).astype(int).clip(0, np.array(image.shape[1::-1]) - 1)
         seen = np.percentile(image[band[:, 1], band[:, 0]].astype(np.float32), 25, axis=0)
-        # A faint margin (a painting's, a child's) gets a faint line.
+        # A faint margin (a painting's, a child's) gets a faint line: shut lids always have one.
         contrast = 1 - seen.mean() / max(float(tone.mean()), 1.0)
-        self._strength = float(np.clip(0.25 + 1.2 * contrast, 0.25, 1.0))
-        self._colour = np.minimum(seen, tone * 0.75) * 0.8
+        self._strength = float(np.clip(_FAINTEST + 1.2 * contrast, _FAINTEST, 1.0))
+        self._colour = np.minimum(seen, tone * 0.6) * 0.8
         self._aperture, self._down = aperture, down
         self._outward = margin[0] - margin[-1]
         self._outward = self._outward / max(np.linalg.norm(self._outward), 1e-6)
