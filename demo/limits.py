@@ -54,6 +54,17 @@ def few_pixels(path: Path) -> None:
         raise ValueError(f"{path.name} is too large: more than {MAX_MEGAPIXELS} megapixels")
 
 
+def number(value: object, what: str) -> float:
+    """What a control or a program gave as a number.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{what} must be a number, got {value!r:.40}")
+    return value
+
+
 def checked_sound(path: str | os.PathLike | None) -> Path:
     """A file with speech of bearable length.
 

@@ -235,8 +235,12 @@ def _wish(
         text=(text or "") if typed else None,
         affect=affect_of(*controls),
         name=named(*controls),
-        size=int(size), fps=float(fps), steps=int(steps), seed=int(seed or 0), square=not full,
-        passes=int(passes),
+        size=int(limits.number(size, "the size")),
+        fps=float(limits.number(fps, "the frame rate")),
+        steps=int(limits.number(steps, "the number of steps")),
+        seed=int(limits.number(seed or 0, "the seed")),
+        square=not full,
+        passes=int(limits.number(passes, "the number of corrections")),
     )  # fmt: skip
 
 

@@ -135,6 +135,7 @@ def _requests(clips, references, emotion, intensity, portrait):
     face = None if portrait is None else limits.checked_picture(portrait)
     asked = None
     if emotion != _NOTHING:
+        intensity = limits.number(intensity, "the intensity")
         asked = asked_affect(Affect.emotion(emotion, intensity), f"{emotion}:{intensity:g}")
     paired = {path.stem: path for path in real}
     if len(made) == len(real) == 1:

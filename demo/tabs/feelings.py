@@ -13,6 +13,7 @@ from demo.components.au_board import AUBoard
 from demo.components.curves import curves_svg
 from demo.components.timeline import Timeline
 from demo.components.va_pad import VAPad
+from demo.limits import number
 from demo.tabs.common import AT_ONCE
 from gen.conditioning import Affect
 from recognizer.facs import EMOTIONS
@@ -90,7 +91,7 @@ def affect_of(mode, emotion, intensity, pad, timeline, units) -> Affect | None:
     """
     parts = []
     if mode == EMOTION:
-        parts.append(Affect.emotion(emotion, intensity))
+        parts.append(Affect.emotion(emotion, number(intensity, "the intensity")))
     elif mode == PAD:
         parts.append(Affect.valence_arousal(*pad))
     elif mode == TIMELINE:
