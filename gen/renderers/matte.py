@@ -28,7 +28,7 @@ _LIKELY_HAIR, _FARTHEST_HAIR = 0.2, 0.75
 _CERTAIN = 0.06
 #: Face widths: how far outside the matte hair may stand; the farther the plainer the background
 #: is: the share of it that can be guessed from farther away, to within so many levels.
-_STRAY, _STRAY_FAR, _PLAIN, _PLAIN_SHARE = 0.05, 0.30, 8.0, (0.3, 0.5)
+_STRAY, _STRAY_FAR, _PLAIN, _PLAIN_SHARE = 0.075, 0.30, 8.0, (0.3, 0.5)
 #: Single hairs are thinner than this and stand out by so many levels, no farther outside than this
 #: (face widths).
 _STRAND, _STANDS_OUT, _STRANDS_FAR = 0.03, (6.0, 16.0), 0.14
