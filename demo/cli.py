@@ -233,7 +233,8 @@ def export(
     motion: Annotated[Path, typer.Argument(help="Motion file (.csv, .npz).")],
     output: Annotated[Path, typer.Option("--output", "-o", help=".csv, .glb, .json or .npz")],
     livelink: Annotated[
-        bool, typer.Option("--livelink", help="CSV as Live Link Face writes it: no head translation.")
+        bool,
+        typer.Option("--livelink", help="CSV as Live Link Face writes it: no head translation."),
     ] = False,
 ) -> None:
     """Convert a motion file."""
