@@ -6,11 +6,14 @@ uploaded and made lies in a folder of its own, is deleted after an hour, and goe
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 # Read when gradio is imported.
@@ -20,6 +23,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gradio as gr
 
 from demo import limits
+from demo.shared_models import pipeline
 from demo.tabs.common import EXAMPLES
 from demo.tabs.create import create_tab
 from demo.tabs.evaluate import evaluate_tab
@@ -88,13 +92,22 @@ def serve(host: str = "127.0.0.1", port: int = 7860, share: bool = False) -> Non
     app = build_app()
     try:
         try:
-            _, address, public = app.launch(
-                server_name=host, server_port=port, share=share, prevent_thread_lock=True,
-                **launch_options(),
-            )  # fmt: skip
+            # What gradio prints of a relay that it cannot reach fills a screen.
+            with contextlib.redirect_stdout(io.StringIO()):
+                _, address, public = app.launch(
+                    server_name=host, server_port=port, share=share, prevent_thread_lock=True,
+                    **launch_options(),
+                )  # fmt: skip
         except OSError as error:
             raise ValueError(f"cannot listen at {host}:{port}: choose another --port") from error
         print(f"Facewright's page: {address}", *([f"and {public}"] if public else []), flush=True)
+        if share and not public:
+            print(
+                "No public address: gradio's relay cannot be reached from here. The page is open to"
+                " whoever reaches this machine.", file=sys.stderr, flush=True,
+            )  # fmt: skip
+        # The first visitor need not wait for the models.
+        threading.Thread(target=lambda: pipeline().warm_up(), name="loading", daemon=True).start()
         app.block_thread()
     finally:
         app.close()

@@ -40,7 +40,7 @@ _changing = threading.Lock()
 
 def live_tab() -> None:
     """Draw the tab."""
-    with gr.Row(elem_classes="split"):
+    with gr.Row(elem_classes="split live"):
         with gr.Column(scale=5, min_width=300):
             with gr.Column(elem_classes="card", min_width=0):
                 gr.HTML("<h2><i>1</i>Portrait</h2>")
@@ -80,15 +80,15 @@ def live_tab() -> None:
                     pad = VAPad((0.0, 0.0), elem_id="live-pad")
             with gr.Accordion("Settings", open=False, elem_classes="card"):
                 size = gr.Dropdown([256, 384, 512], value=384, label="Longer side, pixels")
-        with gr.Column(scale=6, min_width=300):
-            status = gr.HTML(_idle(), apply_default_css=False, elem_id="live-status")
-            player = FramePlayer(elem_id="player")
             gr.HTML(
                 '<p class="consent">The portrait follows you by half a second to a second. '
                 f"One visitor talks at a time, for {limits.MAX_LIVE // 60} minutes at most. Sound "
                 "is used as it comes and is not kept. It is not played back: that would "
                 "echo.</p>"
             )
+        with gr.Column(scale=6, min_width=300):
+            status = gr.HTML(_idle(), apply_default_css=False, elem_id="live-status")
+            player = FramePlayer(elem_id="player")
 
     feeling = [mode, emotion, intensity, pad]
     mode.change(

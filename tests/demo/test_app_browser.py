@@ -87,6 +87,12 @@ def test_a_phone_shows_all_of_it(browser, server):
         phone.wait_for_timeout(200)
         wider = phone.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wider <= 0, tab
+    # Whoever speaks into a phone sees the portrait: it stays above the buttons.
+    phone.locator("#live-microphone").scroll_into_view_if_needed()
+    player, microphone = (phone.locator(x).bounding_box() for x in ("#player", "#live-microphone"))
+    assert (
+        0 <= player["y"] < player["y"] + player["height"] <= microphone["y"] + microphone["height"]
+    )
     phone.close()
 
 
