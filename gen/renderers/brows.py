@@ -17,13 +17,13 @@ _EDGES = (
 #: By how much farther than on the head model a brow goes, and passes of smoothing along it: the
 #: model raises a brow's outer end to a point and thins it; the muscle (AU 2) lifts it as an arch.
 _SHAPES: Mapping[str, tuple[float, int]] = {
-    "browOuterUp": (1.9, 4), "browDown": (1.15, 0), "browInnerUp": (1.0, 0),
+    "browOuterUp": (1.9, 4), "browDown": (1.25, 0), "browInnerUp": (1.0, 0),
 }  # fmt: skip
 #: Corrugator and depressor pull at the brow's head (AU 4): the share of the way that each place
 #: goes, from the outer end inwards. The model lets the outer end fall nearly as far.
 _LOWERED = np.array([0.3, 0.6, 0.9, 1.0, 1.05])
 #: The model draws lowered brows together until they all but meet: real ones go so much of that way.
-_INWARD = 0.6
+_INWARD = 0.55
 #: Skin this near (face widths) follows.
 _REACH = 0.05
 
