@@ -104,17 +104,23 @@ AU_TO_ARKIT = MappingProxyType({
 })  # fmt: skip
 
 #: EMFACS prototypes as AU intensities (0-5) at emotion intensity 1. ``AU12L`` means the left side.
+#: How strong each unit is, is a judgement: what tells an emotion from its neighbours is strong (fear:
+#: stretched lips; surprise: the dropped jaw; contempt: one tightened corner), set while looking at
+#: portraits that no benchmark uses.
 EMOTION_TO_AU = MappingProxyType({
     "neutral": {},
-    "happiness": {"AU06": 3.5, "AU12": 3.5},
-    "sadness": {"AU01": 4.0, "AU04": 2.0, "AU15": 3.5, "AU17": 1.0},
-    "surprise": {"AU01": 4.0, "AU02": 4.0, "AU05": 3.5, "AU26": 2.0},
+    "happiness": {"AU06": 4.0, "AU12": 4.0},
+    "sadness": {"AU01": 4.5, "AU04": 2.5, "AU15": 4.0, "AU17": 2.0},
+    "surprise": {"AU01": 4.5, "AU02": 4.5, "AU05": 4.0, "AU25": 1.0, "AU26": 4.0},
     "fear": {
-        "AU01": 4.0, "AU02": 2.5, "AU04": 2.5, "AU05": 4.0, "AU07": 1.0, "AU20": 3.0, "AU26": 1.0,
+        "AU01": 5.0, "AU02": 3.5, "AU04": 2.5, "AU05": 5.0, "AU07": 1.0, "AU20": 4.5, "AU25": 2.0,
+        "AU26": 1.0,
     },
-    "anger": {"AU04": 4.5, "AU05": 1.5, "AU07": 3.0, "AU23": 3.0},
-    "disgust": {"AU09": 4.0, "AU10": 2.0, "AU15": 2.0, "AU17": 1.5, "AU04": 1.0},
-    "contempt": {"AU12L": 2.5, "AU14L": 3.5},
+    "anger": {"AU04": 5.0, "AU05": 2.0, "AU07": 3.5, "AU23": 4.0, "AU24": 1.5},
+    "disgust": {
+        "AU04": 1.0, "AU07": 2.0, "AU09": 4.5, "AU10": 3.0, "AU15": 1.5, "AU17": 2.0,
+    },
+    "contempt": {"AU12L": 2.0, "AU14L": 5.0},
 })  # fmt: skip
 
 #: (valence, arousal) in -1..1 at emotion intensity 1.
