@@ -273,8 +273,10 @@ def summary(found: Evaluation) -> str:
         floor = f"  floor {row['floor']['mean']:.4g}" if row.get("floor") else ""
         real = f"  real {row['reference']['value']:.4g}" if row.get("reference") else ""
         lines.append(f"{name:24} {row['value']:.4g}{interval}  n={row['n']}{floor}{real}")
-    if found.unavailable:
-        lines.append(f"not measured: {', '.join(found.unavailable)} (a report, -o, says why)")
+    lacking: dict[str, list[str]] = {}
+    for name, reason in found.unavailable.items():
+        lacking.setdefault(reason, []).append(name)
+    lines += [f"not measured, {why}: {', '.join(names)}" for why, names in lacking.items()]
     return "\n".join(lines)
 
 
