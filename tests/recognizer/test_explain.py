@@ -20,6 +20,8 @@ from recognizer.facs import (
 )
 from recognizer.motion import MotionTrack
 
+SMILE = EMOTION_TO_AU["happiness"]
+
 
 def face(aus, emotion=None, place=(0.0, 0.0), frames=50, motion=None, confidence=0.9):
     """Action units ``{name: intensity or [T]}`` and one emotion with probability 0.79."""
@@ -89,7 +91,8 @@ def test_what_speaks_against():
     assert first.fit < first.support < 1
     assert any("polite or posed" in note for note in result.notes)
     assert "against it: AU04" in result.plain
-    both_sides = explain(face({"AU12": 2.5, "AU14": 3.5}))
+    contempt = {au[:4]: most for au, most in EMOTION_TO_AU["contempt"].items()}
+    both_sides = explain(face(contempt))
     contempt = next(one for one in both_sides.interpretation if one.emotion == "contempt")
     assert any("one side" in reason for reason in contempt.against)
     assert contempt.fit == pytest.approx(0.5)
@@ -98,14 +101,14 @@ def test_what_speaks_against():
 def test_what_comes_at_another_time_does_not_speak_against():
     frown = np.zeros(50)
     frown[40:] = 4
-    smile = 3.5 * (np.arange(50) < 30)
-    result = explain(face({"AU06": smile, "AU12": smile, "AU04": frown}, "happiness"))
+    smile = {au: most * (np.arange(50) < 30) for au, most in SMILE.items()}
+    result = explain(face(smile | {"AU04": frown}, "happiness"))
     first = result.interpretation[0]
     assert (first.emotion, first.against) == ("happiness", ())
     assert first.fit == pytest.approx(1)
     assert "AU04" in {one.au for one in result.observations}
     assert result.conclusion.agreement
-    at_once = explain(face({"AU06": smile, "AU12": smile, "AU04": 4}, "happiness"))
+    at_once = explain(face(smile | {"AU04": 4}, "happiness"))
     assert at_once.interpretation[0].against == ("AU04",)
 
 
@@ -116,7 +119,7 @@ def test_a_voice_has_no_action_units():
 
 
 def test_speech_and_blinks_are_held_against_nobody():
-    result = explain(face({"AU06": 3.5, "AU12": 3.5, "AU25": 3, "AU26": 2, "AU45": 4}))
+    result = explain(face(SMILE | {"AU25": 3, "AU26": 2, "AU45": 4}))
     assert result.interpretation[0].fit == pytest.approx(1)
     assert [one.au for one in result.observations][:2] == ["AU06", "AU12"]
     assert any("speech" in note for note in result.notes)
@@ -138,7 +141,7 @@ def test_a_moment_within_a_neutral_clip():
 
 
 def test_without_an_emotion_head_the_action_units_decide():
-    conclusion = explain(face({"AU06": 3.5, "AU12": 3.5})).conclusion
+    conclusion = explain(face(SMILE)).conclusion
     assert (conclusion.emotion, conclusion.probability) == ("happiness", None)
     assert conclusion.confidence == pytest.approx(0.9)
     nothing = explain(face({}))
