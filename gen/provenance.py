@@ -84,6 +84,8 @@ def marked_clip(
             yield writer
         credentials.sign(unsigned, identity, title=path.name)
         os.replace(unsigned, path)
+    except OSError as error:  # of the name that the user gave, not of the one written under
+        raise OSError(str(error).replace(unsigned.name, path.name)) from error
     finally:
         unsigned.unlink(missing_ok=True)
 

@@ -20,6 +20,10 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield part
         os.replace(part, path)
+    except OSError as error:
+        if error.filename is None:  # a full disk does not say which file it is about
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -46,11 +46,12 @@ def _print(figures: dict) -> None:
         f"load {machine['load']}"
     )
     table = Table(
-        "pixels", "speech s", "made in s", "× real time", "peak MB", "× a still", "stages"
+        "pixels", "speech s", "made in s", "× real time", "CPU s", "peak MB", "× a still", "stages"
     )
     for row in figures["clips"]:
         stages = ", ".join(f"{name} {spent:.1f}" for name, spent in row["stages"].items())
-        numbers = (f"{row['realtime']:.2f}", str(row["peak_mb"]), f"{row['ratio']:.1f}")
+        numbers = (f"{row['realtime']:.2f}", f"{row['cpu']:.1f}", str(row["peak_mb"]),
+                   f"{row['ratio']:.1f}")  # fmt: skip
         table.add_row(
             str(row["size"]), f"{row['seconds']:g}", f"{row['wall']:.1f}", *numbers, stages
         )

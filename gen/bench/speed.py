@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 
 from gen.bench.live import live_figures
-from gen.bench.stages import StageClock, peak_memory
+from gen.bench.stages import StageClock, in_fresh_process
 from gen.clip import ProgressHook, quiet
 from recognizer.media import ffmpeg_command, read_audio, read_image
 from recognizer.pool import usable_cores
@@ -52,10 +52,12 @@ def speed_figures(
         live_seconds: how much speech is fed in real time; 0 for none.
 
     Returns:
-        ``machine``; ``clips``, a row each with seconds of every stage, ``wall``, ``realtime``
-        (wall time a second of clip), ``peak_mb`` (of a fresh process) and ``still``, the time in
-        which ffmpeg encodes the portrait as a still of the same length and size, with ``ratio`` to
-        it; ``live``, see :func:`gen.bench.live.live_figures`.
+        ``machine``; ``clips``, a row each: seconds of every stage, ``wall``, ``realtime`` (wall
+        time a second of clip), ``cpu`` (seconds of computing) and ``peak_mb`` (see
+        :class:`gen.bench.stages.Spent`; a fresh process makes each clip, so that its imports are
+        among its stages), and ``still``, the time in which ffmpeg encodes the portrait as a still
+        of the same length and size, with ``ratio`` to it; ``live``, see
+        :func:`gen.bench.live.live_figures`.
     """
     total = len(runs) + (live_seconds > 0)
     rows = []
@@ -82,16 +84,17 @@ def machine() -> dict:
 
 
 def _clip_row(portrait: Path, speech: Path, run: Run) -> dict:
-    stages = made_clip(portrait, speech, run)
+    stages, spent = in_fresh_process(made_clip, portrait, speech, run)
     wall = sum(stages.values())
     still = _still(portrait, run)
     return {
         "size": run.size,
         "seconds": run.seconds,
-        "stages": {name: round(spent, 3) for name, spent in stages.items()},
+        "stages": {name: round(taken, 3) for name, taken in stages.items()},
         "wall": round(wall, 2),
         "realtime": round(wall / run.seconds, 3),
-        "peak_mb": _rounded(peak_memory(made_clip, portrait, speech, run)),
+        "cpu": round(spent.cpu, 2),
+        "peak_mb": None if spent.peak_mb is None else round(spent.peak_mb),
         "still": round(still, 2),
         "ratio": round(wall / still, 2),
     }
@@ -99,12 +102,12 @@ def _clip_row(portrait: Path, speech: Path, run: Run) -> dict:
 
 def made_clip(portrait: Path, speech: Path, run: Run) -> dict[str, float]:
     """Make a clip as ``facewright generate`` does; returns the seconds of each stage."""
+    clock = StageClock(quiet)
+    clock("loading models", 0, None)
     import torch
 
     from gen.pipeline import TalkingHeadPipeline
 
-    clock = StageClock(quiet)
-    clock("loading models", 0, None)
     pipeline = TalkingHeadPipeline.from_pretrained()
     clip = pipeline(
         portrait, repeated(speech, run.seconds), size=run.size, fps=FPS,
@@ -142,7 +145,3 @@ def _still(portrait: Path, run: Run) -> float:
             check=True,
         )  # fmt: skip
         return perf_counter() - start
-
-
-def _rounded(value: float | None) -> int | None:
-    return None if value is None else round(value)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from gen.pipeline import ProgressHook
 
@@ -41,18 +44,40 @@ class StageClock:
 
 
 def peak_memory(function: Callable, *arguments) -> float | None:
-    """The most memory a call needs, in MB, measured in a fresh process; None where the system
-    keeps no account of it (Windows).
+    """The most memory a call needs, in MB (see :func:`in_fresh_process`)."""
+    return in_fresh_process(function, *arguments)[1].peak_mb
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a process took, its interpreter and imports among it.
+
+    Attributes:
+        peak_mb: the most memory; None where the system keeps no account of it (Windows).
+        cpu: seconds of computing, of all its threads and (not on Windows) of the processes that it
+            started; others' work on the machine hardly changes them.
+    """
+
+    peak_mb: float | None
+    cpu: float
+
+
+def in_fresh_process(function: Callable, *arguments) -> tuple[Any, Spent]:
+    """What a call returns, and what it took, in a process of its own.
 
     Args:
         function: importable by name, as its arguments must be picklable for the new process.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_peak_after, function, arguments).result()
+        return pool.submit(_spent, function, arguments).result()
 
 
-def _peak_after(function: Callable, arguments: tuple) -> float | None:
-    function(*arguments)
+def _spent(function: Callable, arguments: tuple) -> tuple[Any, Spent]:
+    result = function(*arguments)
+    return result, Spent(_peak(), sum(os.times()[:4]))
+
+
+def _peak() -> float | None:
     status = Path("/proc/self/status")
     if status.is_file():  # Linux, where getrusage would count the parent's memory too
         (line,) = (x for x in status.read_text().splitlines() if x.startswith("VmHWM"))

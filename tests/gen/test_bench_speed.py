@@ -5,6 +5,7 @@ import pytest
 
 from gen.bench import live, speed
 from gen.bench.speed import Run, speed_figures
+from gen.bench.stages import Spent
 
 
 @pytest.fixture
@@ -15,13 +16,14 @@ def tiny(monkeypatch, tiny_pipeline):
 
 
 def test_a_clip_is_timed_stage_by_stage(tiny, monkeypatch, portrait_path, speech_path):
-    monkeypatch.setattr(speed, "peak_memory", lambda *_: 123.4)
+    spent = Spent(peak_mb=123.4, cpu=4.567)
+    monkeypatch.setattr(speed, "in_fresh_process", lambda work, *given: (work(*given), spent))
     figures = speed_figures(portrait_path, speech_path, [Run(128, 1.0)], 0)
     (row,) = figures["clips"]
     assert {"fitting the face", "listening", "rendering"} <= row["stages"].keys()
     assert row["wall"] == pytest.approx(sum(row["stages"].values()), abs=0.02)
     assert row["realtime"] == pytest.approx(row["wall"], rel=0.02)
-    assert row["peak_mb"] == 123 and row["ratio"] > 0
+    assert row["peak_mb"] == 123 and row["cpu"] == 4.57 and row["ratio"] > 0
     assert "live" not in figures
 
 

@@ -150,3 +150,18 @@ def test_what_is_no_picture_or_video_is_refused(tmp_path):
     shutil.copy(__file__, tmp_path / "a.mp4")
     with pytest.raises(ValueError, match=r"a\.mp4"):
         inspect(tmp_path / "a.mp4")
+
+
+@signed
+def test_a_full_disk_is_told_of_the_name_that_was_given(tmp_path, monkeypatch):
+    def full(writer):
+        writer.abort()
+        raise OSError(f"{writer.path.name} could not be written: No space left on device")
+
+    monkeypatch.setattr(VideoWriter, "close", full)
+    with (
+        pytest.raises(OSError, match=r"^me\.mp4 could not be written: No space"),
+        marked_clip(tmp_path / "me.mp4", 64, 64, 25.0, None) as writer,
+    ):
+        writer.write(np.zeros((64, 64, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []
