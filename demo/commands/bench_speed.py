@@ -45,17 +45,17 @@ def _print(figures: dict) -> None:
         f"{machine['cores']} cores, {machine['processor']}, {machine['system']}, "
         f"load {machine['load']}"
     )
-    table = Table(
-        "pixels", "speech s", "made in s", "× real time", "CPU s", "peak MB", "× a still", "stages"
-    )
+    table = Table("pixels", "speech s", "made in s", "× real time", "CPU s", "peak MB", "× a still")
+    for row in figures["clips"]:
+        table.add_row(
+            str(row["size"]), f"{row['seconds']:g}", f"{row['wall']:.1f}",
+            f"{row['realtime']:.2f}", f"{row['cpu']:.1f}", str(row["peak_mb"]),
+            f"{row['ratio']:.1f}",
+        )  # fmt: skip
+    console.print(table)
     for row in figures["clips"]:
         stages = ", ".join(f"{name} {spent:.1f}" for name, spent in row["stages"].items())
-        numbers = (f"{row['realtime']:.2f}", f"{row['cpu']:.1f}", str(row["peak_mb"]),
-                   f"{row['ratio']:.1f}")  # fmt: skip
-        table.add_row(
-            str(row["size"]), f"{row['seconds']:g}", f"{row['wall']:.1f}", *numbers, stages
-        )
-    console.print(table)
+        console.print(f"{row['size']} pixels, {row['seconds']:g} s: {stages}")
     if "live" in figures:
         live = figures["live"]
         delay = ", ".join(f"{name} {value:.2f}" for name, value in live["delay"].items())
