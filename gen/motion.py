@@ -19,9 +19,10 @@ from gen.audio.silence import Rest
 from gen.audio.windows import SpeechWindow, speech_windows
 from gen.conditioning import Affect
 from gen.editing import MotionEdit, edited
+from gen.manner import Blinks, Emphasis
 from gen.models.affect_branch import AffectBranch
 from gen.models.motion import MotionDenoiser
-from gen.sampling import LIPS, Pull, Sampling, WindowSampler, last_frames, seam
+from gen.sampling import Pull, Sampling, WindowSampler, last_frames, seam
 from gen.scheduler import DDIMScheduler
 from recognizer.motion import MotionTrack
 from recognizer.pretrained import load_config, load_weights, save_weights
@@ -121,7 +122,7 @@ class MotionGenerator:
             edits: coefficients that are held, in the returned motion's own units; the rest is
                 sampled to fit. Of two that hold the same the later stands.
             gains: ``[58]`` factors of the columns of the motion (see :meth:`gen.style.Style.gains`)
-                beside ``head_scale``, ``place_scale`` and ``lip_scale``.
+                beside those of ``sampling`` (:meth:`gen.sampling.Sampling.units`).
             generator: source of the noise; lips follow the speech, head, brows and blinks the seed.
             callback: progress.
             options: fields of ``sampling`` by name, which they replace.
@@ -239,11 +240,7 @@ class MotionGenerator:
         sampling = sampling or Sampling()
         if not (0 < fps < 1000):
             raise ValueError(f"fps must be positive and below 1000, got {fps}")
-        units = np.ones(self.denoiser.config.motion_dim, np.float32)
-        units *= 1 if gains is None else gains
-        units[52:] *= sampling.head_scale
-        units[55:] *= sampling.place_scale
-        units[LIPS] *= sampling.lip_scale
+        units = sampling.units() * np.float32(1 if gains is None else gains)
         vectors = self._sampled(windows, sampling, units, start, edits, generator, callback, affect)
         return _resampled(vectors, self.denoiser.config.fps, fps)
 
@@ -267,6 +264,7 @@ class MotionGenerator:
         made = None if start is None else self._known(start, units)
         noise = torch.empty(0, config.motion_dim)
         expected = torch.empty(0, config.motion_dim, device=device)
+        emphasise, thin = Emphasis(sampling.emphasis), Blinks(sampling.blink_gap, config.fps)
         first, rest = 0, Rest()
         added = affect and AffectStream(self, sampling, affect, generator)
         for index, window in enumerate(windows):
@@ -294,6 +292,7 @@ class MotionGenerator:
             beside = window.features[lead : lead + window.final, config.audio_dim :].T
             final *= units
             final[:, :52] = final[:, :52].clip(0, 1)
+            final = thin(emphasise(final))
             if len(beside) > 0:
                 final[:, :52] = close_lips(final[:, :52], beside[0])
             if len(beside) > 1:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,8 +17,10 @@ from recognizer.facs import ARKIT_NAMES
 if TYPE_CHECKING:
     from gen.affect_sampling import AffectWindow
 
-#: Columns of jaw and mouth in a motion vector.
+#: Columns of jaw and mouth in a motion vector, of the brows, and of where the eyes turn.
 LIPS = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth", "tongue"))]
+BROWS = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith("brow")]
+GAZE = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith("eyeLook")]
 
 #: Values ``[n, 58]`` that a window is drawn to, normalised, and how firmly ``[n, 58]``: 1 holds.
 Pull = tuple[Tensor, Tensor]
@@ -41,6 +44,12 @@ class Sampling:
         place_scale: factor of what of that is a change of place, 0..1: a torso that stands still
             bears less of it than a filmed one, which moves along.
         lip_scale: factor of jaw and mouth, 0..2.
+        emphasis: factor of how far the lips depart from where they were in the last second, 0..4
+            (:class:`gen.manner.Emphasis`); who was filmed for the training data may mumble.
+        brow_scale: factor of the brows, 0..3.
+        gaze_scale: factor of how far the eyes turn, 0..3.
+        blink_gap: seconds within which no blink follows another, 0..10, but a double one
+            (:class:`gen.manner.Blinks`).
         style: how it should move, as a model that knows styles is told
             (:meth:`gen.style.Style.token`); ``None`` leaves it open.
         domain: whose lips: ``"real"`` moves as the filmed speakers of the training data do,
@@ -63,6 +72,10 @@ class Sampling:
     head_scale: float = 1.0
     place_scale: float = 1.0
     lip_scale: float = 1.0
+    emphasis: float = 1.0
+    brow_scale: float = 1.0
+    gaze_scale: float = 1.0
+    blink_gap: float = 0.0
     style: tuple[float, ...] | None = None
     domain: str | None = "real"
     window: int | None = None
@@ -75,7 +88,7 @@ class Sampling:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
         highest = {
             "lip_temperature": 1, "lip_prior": 1, "head_scale": 5, "place_scale": 1,
-            "lip_scale": 2,
+            "lip_scale": 2, "emphasis": 4, "brow_scale": 3, "gaze_scale": 3, "blink_gap": 10,
             "affect_scale": 3,
             "recognizer_guidance": 10,
         }  # fmt: skip
@@ -86,6 +99,14 @@ class Sampling:
             raise ValueError(f"window must be at least 1 frame, got {self.window}")
         if self.overlap < 0:
             raise ValueError(f"overlap must not be negative, got {self.overlap}")
+
+    def units(self) -> np.ndarray:
+        """Factors float32 ``[58]`` of what the network makes."""
+        units = np.ones(58, np.float32)
+        units[LIPS], units[BROWS], units[GAZE] = self.lip_scale, self.brow_scale, self.gaze_scale
+        units[52:] *= self.head_scale
+        units[55:] *= self.place_scale
+        return units
 
 
 class WindowSampler:

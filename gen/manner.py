@@ -1,0 +1,80 @@
+"""How what was sampled is acted out, frame by frame: lips that articulate, fewer blinks.
+
+Both see the past alone, so motion that comes in parts needs not wait.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recognizer.facs import ARKIT_INDEX, sides
+
+#: What a speaker moves beside the jaw to be understood; not what shuts or presses the lips.
+_ARTICULATORS = [
+    ARKIT_INDEX[n]
+    for stem in (
+        "mouthUpperUp", "mouthLowerDown", "mouthSmile", "mouthStretch", "mouthDimple",
+        "mouthFrown", "mouthPucker", "mouthFunnel", "mouthShrugUpper",
+    )
+    for n in sides(stem)
+]  # fmt: skip
+#: Share of the way to the lips' shape that their running mean goes in a frame: it spans a second.
+_PACE = 0.04
+_LIDS = [ARKIT_INDEX[n] for n in sides("eyeBlink")]
+#: Lids that pass this begin to blink. A second blink within so many seconds makes a double one.
+_RISING, _DOUBLE = 0.15, 0.5
+
+
+class Emphasis:
+    """Lips that depart further from where they were in the last second.
+
+    Multiplied from rest, the shape that is common to all speech would grow along: raised upper
+    lips, a grin. What a lip-reader reads is the change.
+
+    Args:
+        factor: of the departure; 1 changes nothing.
+    """
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+        self._mean: np.ndarray | None = None
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        """float32 ``[n, 58]`` for motion vectors ``[n, 58]`` of 25 frames a second, the lips
+        within 0..1."""
+        out = np.array(vectors, np.float32)
+        for row in out if self.factor != 1 else ():
+            lips = row[_ARTICULATORS]
+            mean = lips if self._mean is None else self._mean
+            self._mean = mean + (lips - mean) * _PACE
+            row[_ARTICULATORS] = (lips + (self.factor - 1) * (lips - self._mean)).clip(0, 1)
+        return out
+
+
+class Blinks:
+    """Leaves out blinks that begin too soon after the one before; double blinks stay.
+
+    Args:
+        gap: seconds from one beginning to the next; 0 leaves all in.
+        fps: frames a second.
+    """
+
+    def __init__(self, gap: float, fps: float) -> None:
+        self.gap = gap
+        self.fps = fps
+        self._since = np.inf
+        self._blinking = self._left_out = False
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        """float32 ``[n, 58]`` for motion vectors ``[n, 58]``."""
+        out = np.array(vectors, np.float32)
+        for row in out:
+            self._since += 1 / self.fps
+            rising = row[_LIDS].mean() > _RISING
+            if rising and not self._blinking:
+                self._left_out = _DOUBLE < self._since < self.gap
+                self._since = self._since if self._left_out else 0.0
+            self._blinking = rising
+            if rising and self._left_out:
+                row[_LIDS] = np.minimum(row[_LIDS], _RISING)
+        return out
