@@ -105,6 +105,7 @@ def close_loop(
         nor one that shows what was asked for more weakly (see :func:`allowed`).
     """
     told, demands = told_units(), [target.demand for target in targets]
+    limits = limits or Limits()
     neutral = show(Affect())
     commands = [[demand.command for demand in demands]]
     controllers: list[Controller] = []
@@ -122,7 +123,7 @@ def close_loop(
                 Controller(
                     one.asked,
                     told,
-                    one.demand.steered,
+                    one.demand.steered if limits.beside == 0 else np.isin(AU_NAMES, STEERED),
                     one.demand.command,
                     functools.partial(_attempt, mirror, one),
                     limits,
@@ -257,7 +258,8 @@ def _attempt(
 
 def _changed(demand: Demand, command: np.ndarray) -> dict[str, float]:
     moved = command - demand.command
-    return {AU_NAMES[i]: round(float(moved[i]), 3) for i in np.flatnonzero(demand.steered)}
+    named = np.flatnonzero(demand.steered | (np.abs(moved) > 0))
+    return {AU_NAMES[i]: round(float(moved[i]), 3) for i in named}
 
 
 def _within_tolerance(errors: Errors) -> bool:

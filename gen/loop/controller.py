@@ -115,14 +115,20 @@ class Limits:
             is read as more than was asked for.
         untold: factor up of one that it does not tell, which only valence and arousal steer. Down
             it is :data:`LEAST_SHOWN`.
+        beside: most levels of an action unit that nobody asked for: it may cancel what the others
+            seem to show besides. By default there is none: valence and arousal would be moved by
+            a face that nobody wanted.
         step: the most that a command changes in one pass.
-        effort: cost of a level's departure from what was asked, in units of the errors' score.
+        effort, effort_beside: cost of a level's departure from what was asked, in units of the
+            errors' score; of action units that nobody asked for.
     """
 
     told: float = 2.5
     untold: float = 1.5
+    beside: float = 0.0
     step: float = 2.0
     effort: float = 0.02
+    effort_beside: float = 0.06
 
     def bounds(
         self, command: np.ndarray, told: np.ndarray, short: np.ndarray
@@ -135,8 +141,8 @@ class Limits:
             short: bool ``[24]``: read as less than was asked for.
         """
         low = np.where(told, np.where(short, 1.0, 1 / self.told), LEAST_SHOWN)
-        high = np.where(told, self.told, self.untold)
-        return command * low, np.minimum(command * high, AU_MAX)
+        high = np.where(told, self.told, self.untold) * command
+        return command * low, np.where(command > 0, np.minimum(high, AU_MAX), self.beside)
 
 
 class Controller:
@@ -207,7 +213,8 @@ class Controller:
             less = (self._least_likely + _LEAST_LIKELY) / likely
             doubt += _UNLIKELY * max(0.0, float(np.log(less)))
         lost = max(0.0, self._least_shown - share_shown(self.asked, seen, self.told))
-        effort = self.limits.effort * float(np.abs(command - self._first).sum())
+        levels = np.where(self._first > 0, self.limits.effort, self.limits.effort_beside)
+        effort = float(levels @ np.abs(command - self._first))
         errors = Errors.between(self.asked, seen, self.told)
         return errors.score + doubt + _LOSS * lost + effort
 
