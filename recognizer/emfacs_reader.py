@@ -34,7 +34,7 @@ _WITHIN_STD = 0.25
 _SCATTER = 0.3
 #: How bold readers are on photographs against rendered heads, on which the slopes were fitted: half
 #: as much, a judgement between 1 and the 0.2 that FER+ gives (see the model card).
-_BOLDNESS = 0.5
+BOLDNESS = 0.5
 #: Units whose log-odds rise by less than this an intensity hardly change.
 _LEAST_SLOPE = 0.5
 
@@ -156,7 +156,7 @@ class EmfacsReader:
         """
         known = self.slopes >= _LEAST_SLOPE
         change = (_odds(units) - level.odds)[:, known] - _SCATTER
-        told = np.clip(change / (_BOLDNESS * self.slopes[known]), 0, AU_MAX)
+        told = np.clip(change / (BOLDNESS * self.slopes[known]), 0, AU_MAX)
         out = np.array(units)
         out[:, known] = (out[:, known] + told) / 2
         return out

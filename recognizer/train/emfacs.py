@@ -1,12 +1,13 @@
-"""The model of EMFACS from rendered people, and how bold it may be from real ones.
+"""The model of EMFACS from rendered people, and how bold readers are on real ones.
 
 ``python -m recognizer.train.emfacs SEEN.npz FERPLUS.npz -o recognizer/weights/emfacs.json`` lets
 both experts for action units read rendered people who trained neither
-(``recognizer.data.posed_heads --pictures``) and are known at rest. Of their takes, means over ten
-pictures, the validation people's give what readers make of each prototype (a regression on its
-strength) and what else moves. On photographs readers are less bold: the factor under which FER+'s
-validation faces are the likeliest shrinks all prototypes. Reports on the test people. Ten minutes
-on one core.
+(``recognizer.data.posed_heads --pictures``) and are known at rest. The validation people's pictures
+give how much readers make of an intensity of each unit, hence what they make of each prototype of
+:data:`recognizer.facs.EMOTION_TO_AU` (a table that changes without new pictures), and their takes,
+means over ten pictures, what else moves. On photographs readers are less bold: prototypes shrink by
+:data:`recognizer.emfacs_reader.BOLDNESS`; how likely FER+'s validation faces are under this and
+other factors is reported, and so are the test people. Ten minutes on one core.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from recognizer.data.activation import intensity
 from recognizer.data.ferplus import FerPlus
 from recognizer.data.motion_samples import REST, SHOWN, MotionSamples
 from recognizer.data.tracked_ferplus import track_picture
-from recognizer.emfacs_reader import LEAN_SCALE, lean
+from recognizer.emfacs_reader import BOLDNESS, LEAN_SCALE, lean
 from recognizer.facs import AU_INDEX, AU_NAMES, EMOTION_TO_AU, EMOTIONS
 from recognizer.landmarks import FaceLandmarker
 from recognizer.models.affect_head import AffectHead
@@ -43,7 +44,11 @@ from recognizer.unit_reader import (
 
 #: People's deviation from a prototype, in shares of it and beside it; the probability of neutral;
 #: the temperature: judgements, made on portraits that no benchmark uses (see the model card).
-VARY, FLOOR, NEUTRAL, TEMPERATURE = 0.8, 0.15, 0.25, 1.5
+VARY, FLOOR, NEUTRAL, TEMPERATURE = 0.5, 0.15, 0.25, 1.5
+#: Of brows that are raised (AU01, AU02) and knitted (AU04 from this intensity on) at once, readers
+#: see this share of the rise on photographs: judged by portraits, and FER+'s sad faces show a fifth
+#: of the AU01 of its frightened ones, without AU02.
+_KNITTED_FROM, _KNITTED = 2.0, 0.2
 #: Wide vowels lift cheeks and corners of the mouth together, which rendered speech does not: their
 #: deviations in log-odds and their correlation, judged by films of talkers.
 _VOWELS = {"AU06": 0.3, "AU12": 0.25}
@@ -56,7 +61,7 @@ _TALKS = 0.3
 #: What speech moves; the rest of the face does not listen.
 _MOUTH = np.array([*(AU_NAMES[i] >= "AU10" for i in UNITS), False])
 _LEAST_FRAMES = 5
-_BOLDNESS = np.arange(0.1, 1.01, 0.1)
+_FACTORS = np.arange(0.1, 1.01, 0.1)
 _RIDGE = 20.0
 
 
@@ -117,9 +122,9 @@ def held_takes(samples: MotionSamples, rows, truth, change) -> Takes:
     return Takes(*(np.array(column) for column in zip(*parts, strict=True)))
 
 
-def fit(takes: Takes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Prototypes ``[7, D]``, covariances of what else moves ``[2, D, D]``, and what talking adds
-    ``[D]``."""
+def fit(takes: Takes) -> tuple[np.ndarray, np.ndarray, float]:
+    """Covariances of what else moves ``[2, D, D]``, what talking adds ``[D]``, and how far
+    one-sided expressions lean the mouth."""
     calm, talks = takes.emotion == 0, takes.talking > 0.2
     talk = takes.change[calm & talks].mean(0) * _MOUTH
     rest = takes.change - (talks * takes.talking)[:, None] * talk
@@ -132,19 +137,30 @@ def fit(takes: Takes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         vowels[UNITS.index(AU_INDEX[name])] = deviation
     together = _VOWELS_TOGETHER * np.outer(vowels, vowels)
     busy += together + (1 - _VOWELS_TOGETHER) * np.diag(vowels**2)
-    prototypes = np.zeros((len(EMOTIONS) - 1, FEATURES))
+    one_sided = np.isin(takes.emotion, [e for e in range(1, len(EMOTIONS)) if _one_sided(e)])
+    strength, leans = takes.strength[one_sided], np.abs(rest[one_sided, -1])
+    return np.stack([still, busy]), talk, float((strength @ leans) / (strength @ strength))
+
+
+def prototypes(slope: np.ndarray, leans: float) -> np.ndarray:
+    """What readers would make of the table's emotions at strength 1, ``[7, D]``.
+
+    Args:
+        slope: ``[24]`` (see :func:`slopes`).
+        leans: how far one-sided expressions lean the mouth.
+    """
+    out = np.zeros((len(EMOTIONS) - 1, FEATURES))
     for e in range(1, len(EMOTIONS)):
-        mine, strength = takes.emotion == e, takes.strength[takes.emotion == e][:, None]
-        one_sided = any(len(name) > 4 for name in EMOTION_TO_AU[EMOTIONS[e]])
-        shown = rest[mine].copy()
-        shown[:, -1] = np.abs(shown[:, -1]) if one_sided else 0
-        prototypes[e - 1] = (strength * shown).sum(0) / (strength**2).sum()
-    return prototypes, np.stack([still, busy]), talk
+        shown = _prototype(e)
+        if shown[AU_INDEX["AU04"]] >= _KNITTED_FROM:
+            shown[[AU_INDEX["AU01"], AU_INDEX["AU02"]]] *= _KNITTED
+        out[e - 1] = np.append((shown * slope)[list(UNITS)], leans * _one_sided(e))
+    return out
 
 
-def boldness(ferplus: FerPlus, prototypes: np.ndarray) -> dict[str, float]:
-    """By what factor prototypes shrink on photographs of strangers, ``{factor: cross-entropy}``: of
-    FER+'s validation faces, relative to what its neutral ones look like."""
+def boldness(ferplus: FerPlus, expected: np.ndarray) -> dict[str, float]:
+    """How unlikely labels of strangers are if prototypes shrink on photographs, ``{factor:
+    cross-entropy}``: of FER+'s validation faces, relative to what its neutral ones look like."""
     faces = ferplus.faces("valid", "majority")
     head, network, calibration = load_head(), load_unit_network(), Calibration.load()
     found, motion = [], []
@@ -167,17 +183,17 @@ def boldness(ferplus: FerPlus, prototypes: np.ndarray) -> dict[str, float]:
     change -= change[truth == 0].mean(0) * np.r_[np.ones(len(UNITS)), 0]
     noise = np.stack([np.cov(change[truth == 0].T)] * 2)
     report = {}
-    for factor in _BOLDNESS:
-        model = build(factor * prototypes, noise, np.zeros(FEATURES))
+    for factor in _FACTORS:
+        model = build(shrunk(expected, factor), noise, np.zeros(FEATURES))
         p = model(torch.from_numpy(change), torch.zeros(len(change))).emotion.numpy()
         of_truth = np.maximum(p[np.arange(len(p)), truth], 1e-9)
         report[f"{factor:.1f}"] = round(float(-np.log(of_truth).mean()), 4)
     return report
 
 
-def build(prototypes: np.ndarray, noise: np.ndarray, talk: np.ndarray) -> Emfacs:
-    """The model of what :func:`fit` gives."""
-    arrays = (torch.from_numpy(np.asarray(a, np.float64)) for a in (prototypes, noise, talk))
+def build(expected: np.ndarray, noise: np.ndarray, talk: np.ndarray) -> Emfacs:
+    """The model of prototypes ``[7, D]`` and what :func:`fit` gives."""
+    arrays = (torch.from_numpy(np.asarray(a, np.float64)) for a in (expected, noise, talk))
     return Emfacs(*arrays, VARY, FLOOR, NEUTRAL, TEMPERATURE)
 
 
@@ -189,6 +205,11 @@ def slopes(truth: np.ndarray, change: np.ndarray) -> np.ndarray:
     out = np.zeros(len(AU_NAMES))
     out[list(UNITS)] = np.diag(np.linalg.solve(system, told.T @ change[:, :-1]))
     return out
+
+
+def shrunk(expected: np.ndarray, factor: float) -> np.ndarray:
+    """Prototypes ``[7, D]`` as less bold readers read them; the lean is measured, not read."""
+    return expected * np.append(np.full(len(UNITS), factor), 1.0)
 
 
 def _features(units: np.ndarray, leaning: np.ndarray) -> np.ndarray:
@@ -209,6 +230,10 @@ def _prototype(emotion: int) -> np.ndarray:
     return out
 
 
+def _one_sided(emotion: int) -> bool:
+    return any(len(name) > 4 for name in EMOTION_TO_AU[EMOTIONS[emotion]])
+
+
 def _shrunk(covariance: np.ndarray, share: float) -> np.ndarray:
     return (1 - share) * covariance + share * np.diag(np.diag(covariance))
 
@@ -223,25 +248,24 @@ def main() -> None:
     samples, head = MotionSamples.load(options.samples), load_head()
     valid, test = samples.of("valid"), samples.of("test")
     rows, truth, change = frames_read(valid, head)
-    prototypes, noise, talk = fit(held_takes(valid, rows, truth, change))
+    noise, talk, leans = fit(held_takes(valid, rows, truth, change))
+    slope = slopes(truth, change)
+    expected = prototypes(slope, leans)
     strangers = held_takes(test, *frames_read(test, head))
-    guess = build(prototypes, noise, talk)(
+    guess = build(expected, noise, talk)(
         torch.from_numpy(strangers.change), torch.from_numpy(strangers.talking)
     ).emotion.numpy()
-    entropy = boldness(FerPlus.load(options.ferplus), prototypes)
-    factor = float(min(entropy, key=entropy.get))
     numbers = {"vary": VARY, "floor": FLOOR, "neutral": NEUTRAL, "temperature": TEMPERATURE}
-    arrays = {"prototypes": factor * prototypes, "noise": noise, "talk": talk}
-    shares = dict(zip(AU_NAMES, slopes(truth, change).round(4).tolist(), strict=True))
+    arrays = {"prototypes": shrunk(expected, BOLDNESS), "noise": noise, "talk": talk}
     figures = {
         "takes": len(guess),
         "accuracy": round(float((guess.argmax(1) == strangers.emotion).mean()), 4),
-        "boldness": factor,
-        "ferplus_cross_entropy": entropy,
+        "boldness": BOLDNESS,
+        "ferplus_cross_entropy": boldness(FerPlus.load(options.ferplus), expected),
     }
     kept = {
         "model": {k: a.round(4).tolist() for k, a in arrays.items()} | numbers,
-        "slopes": shares,
+        "slopes": dict(zip(AU_NAMES, slope.round(4).tolist(), strict=True)),
         "test": figures,
     }
     options.output.write_text(json.dumps(kept) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from recognizer.facs import (
 from recognizer.models.emfacs import FEATURES, UNITS, Emfacs, log_odds, place
 from recognizer.motion import MotionTrack
 from recognizer.recognizer import Recognizer, Rest
-from recognizer.train.emfacs import Takes, build, fit, slopes
+from recognizer.train.emfacs import Takes, build, fit, prototypes, slopes
 
 FRAMES = 5
 
@@ -147,24 +147,37 @@ def test_gradients_reach_the_action_units():
 
 def test_what_made_takes_is_found_again():
     rng = np.random.default_rng(2)
-    prototypes = rng.uniform(0, 3, (7, FEATURES))
+    steps = np.zeros(24)
+    steps[list(UNITS)] = rng.uniform(0.2, 1.5, len(UNITS))
+    expected = prototypes(steps, 0.8)
     emotion = rng.integers(0, 8, 4000)
     strength = rng.uniform(0.2, 1, 4000) * (emotion > 0)
     talking = rng.random(4000) * (rng.random(4000) < 0.5)
-    pure = np.concatenate([np.zeros((1, FEATURES)), prototypes])[emotion]
+    pure = np.concatenate([np.zeros((1, FEATURES)), expected])[emotion]
+    pure[:, -1] *= rng.choice([-1, 1], 4000)
     change = strength[:, None] * pure + rng.normal(0, 0.2, pure.shape)
-    found, noise, talk = fit(Takes(emotion, strength, change, talking))
-    assert found[:, :-1] == pytest.approx(prototypes[:, :-1], abs=0.15)
-    # Only contempt is one-sided.
-    assert (found[:6, -1] == 0).all() and found[6, -1] == pytest.approx(prototypes[6, -1], abs=0.15)
+    noise, talk, leans = fit(Takes(emotion, strength, change, talking))
+    assert leans == pytest.approx(0.8, abs=0.1)
     assert talk == pytest.approx(0, abs=0.1)
-    model = build(found, noise, talk)
+    model = build(expected, noise, talk)
     guess = model(torch.from_numpy(change), torch.from_numpy(talking)).emotion.argmax(1).numpy()
     assert (guess == emotion)[(strength > 0.5) | (emotion == 0)].mean() > 0.8
     truth = rng.uniform(0, 5, (500, 24))
-    steps = rng.uniform(0.2, 1.5, len(UNITS))
-    rises = np.concatenate([truth[:, UNITS] * steps, np.zeros((500, 1))], axis=1)
-    assert slopes(truth, rises)[list(UNITS)] == pytest.approx(steps, abs=0.1)
+    rises = np.concatenate([(truth * steps)[:, UNITS], np.zeros((500, 1))], axis=1)
+    assert slopes(truth, rises) == pytest.approx(steps, abs=0.1)
+
+
+def test_prototypes_are_those_of_the_table():
+    steps = np.full(24, 0.5)
+    expected = prototypes(steps, 0.8)
+    for emotion, row in zip(EMOTIONS[1:], expected, strict=True):
+        table = {name[:4]: value for name, value in EMOTION_TO_AU[emotion].items()}
+        # Knitted brows hide that they are raised, too.
+        hidden = ("AU01", "AU02") if table.get("AU04", 0) >= 2 else ()
+        for i, unit in enumerate(AU_NAMES[u] for u in UNITS):
+            share = 0.2 if unit in hidden else 1.0
+            assert row[i] == pytest.approx(0.5 * share * table.get(unit, 0.0))
+    assert (expected[:6, -1] == 0).all() and expected[6, -1] == 0.8
 
 
 def test_wrong_models_are_refused(tmp_path, reader, level):
