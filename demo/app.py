@@ -29,6 +29,7 @@ from demo.tabs.create import create_tab
 from demo.tabs.evaluate import evaluate_tab
 from demo.tabs.live import leave, live_tab
 from demo.tabs.recognize import recognize_tab
+from demo.warming import warm
 
 STYLE = Path(__file__).with_name("style.css")
 #: Seconds after which files are deleted, and between two looks for such files.
@@ -107,7 +108,7 @@ def serve(host: str = "127.0.0.1", port: int = 7860, share: bool = False) -> Non
                 " whoever reaches this machine.", file=sys.stderr, flush=True,
             )  # fmt: skip
         # The first visitor need not wait for the models.
-        threading.Thread(target=lambda: pipeline().warm_up(), name="loading", daemon=True).start()
+        threading.Thread(target=lambda: warm(pipeline()), name="loading", daemon=True).start()
         app.block_thread()
     finally:
         app.close()

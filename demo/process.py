@@ -16,12 +16,20 @@ def settle() -> None:
     """Settings of the process, to be made before anything large is imported.
 
     Threads that wait for one another sleep, and numpy's small products need none: on a machine that
-    is busy otherwise, spinning makes small networks fifty times slower. The million objects that
-    imports make are looked through for garbage less often.
+    is busy otherwise, spinning makes small networks fifty times slower. The first million objects,
+    which imports make, are not looked through for garbage again and again.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.set_threshold(100_000, 10, 10)
+    usual = gc.get_threshold()
+
+    def as_usual(phase: str, _: dict) -> None:
+        if phase == "stop":
+            gc.set_threshold(*usual)
+            gc.callbacks.remove(as_usual)
+
+    gc.callbacks.append(as_usual)
+    gc.set_threshold(1_000_000)
 
 
 def leave(code: object) -> NoReturn:

@@ -19,12 +19,13 @@ def run(host: str, port: int, talks: int, seconds: float) -> None:
     import websockets  # noqa: F401 - without it uvicorn would refuse every talk
 
     from demo.serve.app import Limits, build_server
+    from demo.warming import warm
     from gen.pipeline import TalkingHeadPipeline
 
     typer.echo("loading models", err=True)
     limits = Limits(talks=talks, seconds=seconds)
     pipeline = TalkingHeadPipeline.from_pretrained()
-    pipeline.warm_up()
+    warm(pipeline)
     app = build_server(pipeline, limits)
     typer.echo(f"ws://{host}:{port}/talk", err=True)
     uvicorn.run(

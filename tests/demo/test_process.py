@@ -1,4 +1,4 @@
-"""The command's process ends as one that is left alone."""
+"""The command's process begins and ends as one that is left alone, only sooner."""
 
 import subprocess
 import sys
@@ -24,3 +24,19 @@ def test_all_is_said_and_tidied(code, status):
     assert done.returncode == status
     assert done.stdout.split() == ["said", "waited", "for", "tidied"]
     assert done.stderr == ("a reason\n" if status == 1 else "")
+
+
+SETTLED = """
+import gc
+from demo.process import settle
+
+usual = gc.get_threshold()
+settle()
+assert gc.get_threshold() != usual
+gc.collect()
+assert gc.get_threshold() == usual and not gc.callbacks
+"""
+
+
+def test_garbage_is_looked_for_as_usual_once_all_is_imported():
+    subprocess.run([sys.executable, "-c", SETTLED], check=True)
