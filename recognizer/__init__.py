@@ -10,6 +10,9 @@ from platformdirs import user_cache_dir
 # Beside the sources, compiled kernels would outlive an uninstalled package: pip does not know them,
 # and the folders that it leaves would hide an editable installation.
 os.environ.setdefault("NUMBA_CACHE_DIR", user_cache_dir("facewright"))
+# Since 1.29 onnxruntime, which some extras bring and torchmetrics imports, tells its maker about
+# whoever imports it, unless it is told not to before.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from recognizer.affect import AffectTrack
