@@ -7,8 +7,9 @@ import numpy as np
 
 from gen.renderers.kernels import relax
 
-#: Sweeps on every level of the pyramid, and the side from which on there is no coarser one.
-_SWEEPS, _SMALLEST = 8, 4
+#: Sweeps on a level of the pyramid: so many, but on large ones, whose coarser ones have done the
+#: work, so many pixels' share. The side from which on there is no coarser level.
+_SWEEPS, _SWEPT, _SMALLEST = 8, 1500, 4
 #: Known pixels so near to the hole (a share of the picture) are mixed with what is hidden.
 _MIXED = 1 / 150
 #: Edges at the hole's border are looked for within this (a share of the picture); fainter ones than
@@ -63,7 +64,8 @@ def _membrane(values: np.ndarray, weight: np.ndarray, level: np.ndarray) -> np.n
     out = cv2.resize(half, (width, height), interpolation=cv2.INTER_LINEAR)
     out = out.reshape(values.shape)
     np.copyto(out, values, where=weight[..., None] > 0)
-    relax(out, *np.nonzero(weight == 0), level, _SWEEPS)
+    sweeps = int(np.clip(_SWEPT / max(height, width), 2, _SWEEPS))
+    relax(out, *np.nonzero(weight == 0), level, sweeps)
     return out
 
 
