@@ -45,12 +45,14 @@ def _print(figures: dict) -> None:
         f"{machine['cores']} cores, {machine['processor']}, {machine['system']}, "
         f"load {machine['load']}"
     )
-    table = Table("pixels", "speech s", "made in s", "× real time", "CPU s", "peak MB", "× a still")
+    table = Table(
+        "pixels", "speech s", "made in s", "× real time", "CPU s", "peak MB", "× a still", "load"
+    )
     for row in figures["clips"]:
         table.add_row(
             str(row["size"]), f"{row['seconds']:g}", f"{row['wall']:.1f}",
             f"{row['realtime']:.2f}", f"{row['cpu']:.1f}", str(row["peak_mb"]),
-            f"{row['ratio']:.1f}",
+            f"{row['ratio']:.1f}", str(row["load"]),
         )  # fmt: skip
     console.print(table)
     for row in figures["clips"]:

@@ -56,7 +56,8 @@ def speed_figures(
         time a second of clip), ``cpu`` (seconds of computing) and ``peak_mb`` (see
         :class:`gen.bench.stages.Spent`; a fresh process makes each clip, so that its imports are
         among its stages), and ``still``, the time in which ffmpeg encodes the portrait as a still
-        of the same length and size, with ``ratio`` to it; ``live``, see
+        of the same length and size, with ``ratio`` to it, and the machine's ``load`` before;
+        ``live``, see
         :func:`gen.bench.live.live_figures`.
     """
     total = len(runs) + (live_seconds > 0)
@@ -79,11 +80,17 @@ def machine() -> dict:
         "processor": platform.processor() or platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "load": _load(),
     }
 
 
+def _load() -> float | None:
+    """Processes that wanted a core in the last minute; None where nobody counts them."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
 def _clip_row(portrait: Path, speech: Path, run: Run) -> dict:
+    load = _load()
     stages, spent = in_fresh_process(made_clip, portrait, speech, run)
     wall = sum(stages.values())
     still = _still(portrait, run)
@@ -97,6 +104,7 @@ def _clip_row(portrait: Path, speech: Path, run: Run) -> dict:
         "peak_mb": None if spent.peak_mb is None else round(spent.peak_mb),
         "still": round(still, 2),
         "ratio": round(wall / still, 2),
+        "load": load,
     }
 
 
