@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gen.clip import ProgressHook, quiet
 from gen.conditioning import Affect
-from gen.provenance import tool_version
+from gen.maker import tool_version
 from recognizer.pool import run_all
 from recognizer.table import named_file, number, read_table
 

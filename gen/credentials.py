@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gen.provenance import SOURCE_TYPE, tool_version
+from gen.maker import SOURCE_TYPE, tool_version
 
 _YEARS = 10
 

@@ -10,26 +10,16 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from gen.maker import SOURCE_TYPE, tool_version
 
 if TYPE_CHECKING:
     from gen.credentials import Identity
     from gen.video import VideoWriter
 
-#: IPTC's digital source type for pictures that a model made from a real one.
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-
 _COMMENT = "AI-generated talking head"
-
-
-def tool_version() -> str:
-    """The installed version of Facewright, or ``unknown`` in a bare checkout."""
-    try:
-        return version("facewright")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def container_marks(title: str) -> dict[str, str]:

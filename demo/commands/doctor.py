@@ -20,7 +20,7 @@ _CORE = (
 
 def run() -> None:
     """See ``facewright doctor --help``."""
-    from gen.provenance import tool_version
+    from gen.maker import tool_version
 
     typer.echo(f"facewright {tool_version()}, Python {platform.python_version()}, {sys.platform}")
     typer.echo("\nPackages")

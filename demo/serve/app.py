@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from demo.serve.talk import Gone, Request, Talk, feeling
+from gen.maker import tool_version
 from gen.pipeline import TalkingHeadPipeline
-from gen.provenance import tool_version
 
 _POLICY, _BUSY, _GONE, _TOO_LATE = 1008, 1013, 1001, 1008
 #: Characters of an error's message, and seconds in which it has to be taken.

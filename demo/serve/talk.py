@@ -15,8 +15,8 @@ import numpy as np
 from demo.limits import few_pixels
 from demo.live import LiveAffect
 from gen.conditioning import Affect
+from gen.maker import SOURCE_TYPE
 from gen.pipeline import TalkingHeadPipeline, prepare_portrait
-from gen.provenance import SOURCE_TYPE
 from gen.renderers.drawing import Drawing
 from gen.watermark import Watermark
 from recognizer.facs import ARKIT_NAMES, POSE_NAMES

@@ -14,7 +14,7 @@ import struct
 import numpy as np
 
 from gen.export.irises import with_irises
-from gen.provenance import SOURCE_TYPE, tool_version
+from gen.maker import SOURCE_TYPE, tool_version
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_NAMES
 from recognizer.files import write_whole

@@ -51,7 +51,7 @@ class Pass:
             parts.append(f"valence-arousal off by {self.errors.place:.3f}")
         parts.append(f"action units off by {self.errors.units:.2f}")
         if self.emotion is not None:
-            parts.append(f"emotion read as {self.emotion:.2f}")
+            parts.append(f"the emotion asked for given {self.emotion:.0%}")
         parts.append("lips still" if math.isnan(self.sync) else f"lips r {self.sync:.3f}")
         moves = [
             " ".join(f"{name} {by:+.1f}" for name, by in one.items() if abs(by) >= _NAMED)

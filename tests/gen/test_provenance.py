@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gen import credentials
-from gen.provenance import SOURCE_TYPE, inspect, marked_clip
+from gen.maker import SOURCE_TYPE
+from gen.provenance import inspect, marked_clip
 from gen.video import VideoWriter
 from gen.watermark import THRESHOLD, Watermark, watermark_score
 from recognizer.media import ffmpeg_command, iter_frames
