@@ -21,6 +21,7 @@ from gen.models.affect_branch import AffectBranch, AffectConditions
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
 from gen.sampling import Sampling
+from gen.train.chance import Chance
 from gen.train.motion import read_corpora
 from gen.train.motion_loss import MotionLoss, lip_geometry
 from gen.train.options import DiffusionOptions
@@ -172,7 +173,7 @@ class Drawn:
         asked: over ``P + T`` frames.
         past: ``[B, P, 116]`` residual and neutral motion before the window, normalised.
         drop_prefix: bool ``[B]``.
-        generator: what is drawn next follows from it.
+        chance: what else this step draws.
     """
 
     spoken: Tensor
@@ -183,7 +184,7 @@ class Drawn:
     asked: AffectConditions
     past: Tensor
     drop_prefix: Tensor
-    generator: torch.Generator
+    chance: Chance
 
 
 class BranchRecipe:
@@ -200,17 +201,11 @@ class BranchRecipe:
     ) -> None:
         self.config, self.base, self.windows, self.held_out = config, base, windows, held_out
         self.model_path = out_dir / "model"
-        optimizer = torch.optim.AdamW(
-            branch.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            betas=(0.9, 0.98),
-        )
         self.loop = TrainingLoop(
             config,
             out_dir,
             branch,
-            optimizer,
+            config.optimizer(branch, betas=(0.9, 0.98)),
             steps=config.steps,
             eval_every=config.eval_every,
             schedule=cosine(config.warmup),
@@ -232,7 +227,7 @@ class BranchRecipe:
         """
         config, device, branch = self.config, self.loop.device, self.loop.net
         rng, options, denoiser = self.loop.rng(), branch.config, self.base.denoiser
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        chance = Chance(torch.Generator().manual_seed(int(rng.integers(2**62))), device)
         lead = options.prefix_frames
         if frames is None:
             frames = options.window_frames
@@ -246,30 +241,24 @@ class BranchRecipe:
             ).items()
         }
 
-        def random(*shape: int) -> Tensor:
-            return torch.rand(*shape, generator=generator).to(device)
-
-        def normal(like: Tensor) -> Tensor:
-            return torch.randn(like.shape, generator=generator).to(device)
-
         neutral = denoiser.normalize(batch["motion"])
         neutral = torch.where(batch["measured"][:, None], neutral, 0.0)
         target = branch.target(batch["motion"], batch["shown"])
         past = torch.cat([target, neutral], dim=-1)[:, :lead]
-        past = past + normal(past) * config.prefix_noise * random(size, 1, 1)
-        drop_prefix = random(size) < config.drop_prefix
+        past = past + chance.normal(past) * config.prefix_noise * chance.uniform(size, 1, 1)
+        drop_prefix = chance.uniform(size) < config.drop_prefix
         speech = batch["speech"]
-        noise = normal(speech) * config.speech_noise * random(size, 1, 1)
+        noise = chance.normal(speech) * config.speech_noise * chance.uniform(size, 1, 1)
         speech = speech + noise * branch.audio_std
 
         drops = (config.drop_aus, config.drop_place, config.drop_emotion)
-        known = batch["known"] & (random(size, 3) >= torch.tensor(drops, device=device))
+        known = batch["known"] & (chance.uniform(size, 3) >= torch.tensor(drops, device=device))
         # Nothing asked for is the neutral model: there would be nothing to learn.
         known[:, 0] |= ~known.any(1)
         asked = AffectConditions(batch["aus"], batch["valence_arousal"], batch["emotion"], known)
         return Drawn(
             batch["motion"][:, lead - 1 :], batch["shown"][:, lead - 1 :], neutral[:, lead:],
-            target[:, lead:], speech, asked, past, drop_prefix, generator,
+            target[:, lead:], speech, asked, past, drop_prefix, chance,
         )  # fmt: skip
 
     def losses(self) -> dict[str, Tensor]:
@@ -279,14 +268,11 @@ class BranchRecipe:
         clean, neutral, asked = drawn.target, drawn.neutral, drawn.asked
         size, lead = len(clean), branch.config.prefix_frames
 
-        def normal(like: Tensor) -> Tensor:
-            return torch.randn(like.shape, generator=drawn.generator).to(like.device)
-
         count = scheduler.config.num_train_timesteps
-        timestep = torch.randint(count, (size,), generator=drawn.generator).to(clean.device)
+        timestep = drawn.chance.timesteps(size, count)
         made = branch(
-            scheduler.add_noise(clean, normal(clean), timestep),
-            scheduler.add_noise(neutral, normal(neutral), timestep),
+            scheduler.add_noise(clean, drawn.chance.normal(clean), timestep),
+            scheduler.add_noise(neutral, drawn.chance.normal(neutral), timestep),
             timestep,
             branch.encode_audio(drawn.speech),
             branch.encode_affect(asked),

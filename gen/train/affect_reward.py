@@ -128,9 +128,7 @@ class RewardRecipe(BranchRecipe):
         config, lead = self.config, self.before.config.prefix_frames
         drawn = self.drawn()
         asked, spoken = drawn.asked, drawn.spoken[:, 1:]
-        noise, spoken_noise = (
-            torch.randn(spoken.shape, generator=drawn.generator).to(spoken.device) for _ in "ab"
-        )
+        noise, spoken_noise = (drawn.chance.normal(spoken) for _ in "ab")
         draw = functools.partial(
             sampled, scheduler=self.scheduler, noise=noise, neutral=drawn.neutral,
             neutral_noise=spoken_noise, speech=drawn.speech, asked=asked, past=drawn.past,

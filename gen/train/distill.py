@@ -23,6 +23,7 @@ from gen.audio import AudioEncoder, load_encoder
 from gen.bench.dynamics import REGIONS
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
+from gen.train.chance import Chance
 from gen.train.motion import Denoise, MotionRecipe, TrainingConfig, read_windows
 from recognizer.metrics.dynamics import liveliness
 
@@ -109,16 +110,14 @@ class StudentRecipe(MotionRecipe):
 
     @torch.no_grad()
     def task(
-        self, clean: Tensor, denoise: Denoise, generator: torch.Generator
+        self, clean: Tensor, denoise: Denoise, chance: Chance
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Noisy windows, the student's timesteps, and the clean motion that a step of the
         student's needs to end where the teacher does."""
         config, count = self.config, len(self.signal)
         large, small = count // config.student_steps, count // config.teacher_steps
-        rung = torch.randint(config.student_steps, (len(clean),), generator=generator)
-        start = (count - 1 - large * rung).to(clean.device)
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        noisy = here = self.scheduler.add_noise(clean, noise, start)
+        start = count - 1 - large * chance.timesteps(len(clean), config.student_steps)
+        noisy = here = self.scheduler.add_noise(clean, chance.normal(clean), start)
         timestep = start
         for _ in range(config.teacher_steps // config.student_steps):
             made = denoise(self.teacher.denoiser, here, timestep)

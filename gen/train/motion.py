@@ -20,6 +20,7 @@ from gen.data.dataset import CorpusConfig, MotionWindows, aligned_waveform, load
 from gen.data.records import MotionRecord
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
+from gen.train.chance import Chance
 from gen.train.motion_loss import MotionLoss, lip_geometry
 from gen.train.options import DiffusionOptions
 from recognizer.train.loop import TrainingLoop
@@ -218,17 +219,11 @@ class MotionRecipe:
         self.model_path = out_dir / "model"
         self.scheduler = self.schedule_of_noise()
         self.domain_of_corpus = torch.tensor([denoiser.domain_index(name) for name in domains])
-        optimizer = torch.optim.AdamW(
-            denoiser.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            betas=(0.9, 0.98),
-        )
         self.loop = TrainingLoop(
             config,
             out_dir,
             denoiser,
-            optimizer,
+            config.optimizer(denoiser, betas=(0.9, 0.98)),
             steps=config.steps,
             eval_every=config.eval_every,
             schedule=cosine(config.warmup),
@@ -252,26 +247,25 @@ class MotionRecipe:
         )
 
     def task(
-        self, clean: Tensor, denoise: Denoise, generator: torch.Generator
+        self, clean: Tensor, denoise: Denoise, chance: Chance
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Noisy windows, their timesteps ``[B]``, and what is to be made of them.
 
         Args:
             clean: ``[B, T, 58]``.
             denoise: a network's estimate under the conditions of these windows.
-            generator: chance.
+            chance: of this step.
         """
         count = self.scheduler.config.num_train_timesteps
-        timestep = torch.randint(count, (len(clean),), generator=generator).to(clean.device)
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        return self.scheduler.add_noise(clean, noise, timestep), timestep, clean
+        timestep = chance.timesteps(len(clean), count)
+        return self.scheduler.add_noise(clean, chance.normal(clean), timestep), timestep, clean
 
     def losses(self) -> dict[str, Tensor]:
         """The loss of noisy windows, and its terms."""
         config, device = self.config, self.loop.device
         denoiser, rng = self.loop.net, self.loop.rng()
         options = denoiser.config
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        chance = Chance(torch.Generator().manual_seed(int(rng.integers(2**62))), device)
         frames = options.window_frames
         if rng.random() < config.short_windows:
             frames = int(rng.integers(min(16, frames), frames + 1))
@@ -288,15 +282,9 @@ class MotionRecipe:
         prefix, clean = motion.split([options.prefix_frames, frames], dim=1)
         before = prefix[:, -1:]
 
-        def random(*shape: int) -> Tensor:
-            return torch.rand(*shape, generator=generator).to(device)
-
-        def normal(like: Tensor) -> Tensor:
-            return torch.randn(like.shape, generator=generator).to(device)
-
         size = config.batch_size
-        prefix = prefix + normal(prefix) * config.prefix_noise * random(size, 1, 1)
-        drop_prefix = random(size) < config.drop_prefix
+        prefix = prefix + chance.normal(prefix) * config.prefix_noise * chance.uniform(size, 1, 1)
+        drop_prefix = chance.uniform(size) < config.drop_prefix
         speech = torch.from_numpy(batch["speech"]).to(device)
         # Without a prefix, speech begins with the window: what lies before repeats its first frame.
         lead = options.prefix_frames + options.audio_context
@@ -304,24 +292,24 @@ class MotionRecipe:
         speech = torch.cat(
             [torch.where(drop_prefix[:, None, None], first, speech[:, :lead]), speech[:, lead:]], 1
         )
-        noise = normal(speech) * config.speech_noise * random(size, 1, 1)
+        noise = chance.normal(speech) * config.speech_noise * chance.uniform(size, 1, 1)
         speech = speech + noise * denoiser.audio_std
 
         corpus = torch.from_numpy(batch["corpus"])
         domain = self.domain_of_corpus[corpus].to(device)
-        domain[random(size) < config.drop_domain] = denoiser.domain_index(None)
+        domain[chance.uniform(size) < config.drop_domain] = denoiser.domain_index(None)
         style = torch.from_numpy(batch["style"]).to(device) if options.style_dim else None
         drops = {
-            "drop_audio": random(size) < config.drop_audio,
+            "drop_audio": chance.uniform(size) < config.drop_audio,
             "drop_prefix": drop_prefix,
-            "drop_style": random(size) < config.drop_style,
+            "drop_style": chance.uniform(size) < config.drop_style,
         }
 
         def denoise(net: MotionDenoiser, noisy: Tensor, timestep: Tensor) -> Tensor:
             heard = net.encode_audio(speech)
             return net(noisy, timestep, heard, prefix, domain, style, **drops).sample
 
-        noisy, timestep, target = self.task(clean, denoise, generator)
+        noisy, timestep, target = self.task(clean, denoise, chance)
         made = denoise(denoiser, noisy, timestep)
         return self.judged(made, target, before, measured)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from recognizer.train.loop import LoopOptions
 
 
@@ -34,3 +36,11 @@ class DiffusionOptions(LoopOptions):
     eval_every: int = 250
     save_every: int | None = 100
     save_minutes: float | None = None
+
+    def optimizer(
+        self, net: torch.nn.Module, betas: tuple[float, float] = (0.9, 0.999)
+    ) -> torch.optim.AdamW:
+        """AdamW over all of a network."""
+        return torch.optim.AdamW(
+            net.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, betas=betas
+        )

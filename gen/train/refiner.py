@@ -106,14 +106,11 @@ class _Recipe:
         self.step_weights = step_weights(
             self.scheduler.config.num_train_timesteps, config.first_share
         )
-        optimizer = torch.optim.AdamW(
-            refiner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
         self.loop = TrainingLoop(
             config,
             out_dir,
             refiner,
-            optimizer,
+            config.optimizer(refiner),
             steps=config.steps,
             eval_every=config.eval_every,
             schedule=cosine(config.warmup),

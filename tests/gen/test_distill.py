@@ -18,6 +18,7 @@ from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
 from gen.sampling import Sampling
 from gen.style import Style
+from gen.train.chance import Chance
 from gen.train.distill import DistillConfig, StudentRecipe
 from gen.train.motion import train
 from recognizer.motion import MotionTrack
@@ -46,7 +47,8 @@ def test_a_students_step_ends_where_its_teachers_do(corpus, teacher, tmp_path, r
         return torch.tanh(1.5 * noisy) * 0.5  # some network
 
     clean = torch.randn(7, 5, 58, generator=torch.Generator().manual_seed(3)) * 0.3
-    noisy, start, target = recipe.task(clean, denoise, torch.Generator().manual_seed(0))
+    chance = Chance(torch.Generator().manual_seed(0), clean.device)
+    noisy, start, target = recipe.task(clean, denoise, chance)
     large, small = (type(generator.scheduler).from_config(generator.scheduler.config) for _ in "ab")
     large.set_timesteps(rungs)
     small.set_timesteps(20)
