@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gen.audio.encoder import SAMPLE_RATE, checked_waveform, frame_count, resample_features
+from gen.audio.timing import SAMPLE_RATE, checked_waveform, frame_count, resample_features
 
 _N_FFT = 400
 _HOP = 160

@@ -23,8 +23,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from gen.audio.encoder import SAMPLE_RATE, checked_waveform, frame_count, resample_features
 from gen.audio.logmel import log_mel
+from gen.audio.timing import SAMPLE_RATE, checked_waveform, frame_count, resample_features
 from gen.audio.weights import load_whisper_weights
 
 TOKEN_RATE = 50

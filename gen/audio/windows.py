@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gen.audio.encoder import SAMPLE_RATE, AudioEncoder, checked_waveform, frame_count
+from gen.audio.encoder import AudioEncoder
+from gen.audio.timing import SAMPLE_RATE, checked_waveform, frame_count
 
 
 @dataclass(frozen=True)

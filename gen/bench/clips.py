@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gen.audio.encoder import SAMPLE_RATE
+from gen.audio.timing import SAMPLE_RATE
 from gen.data.records import MotionRecord
 from recognizer.face_model import FACE_BOTTOM, FACE_TOP, LOWER_MIDDLE, UPPER_MIDDLE, FaceModel
 from recognizer.media import is_audio, iter_frames, probe, read_audio

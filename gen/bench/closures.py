@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gen.audio.encoder import SAMPLE_RATE
+from gen.audio.timing import SAMPLE_RATE
 from gen.bench.clips import FPS, Clip
 from recognizer.face_model import FaceModel
 from recognizer.metrics.extras import UnavailableError

@@ -8,7 +8,7 @@ from time import perf_counter, process_time
 import numpy as np
 import torch
 
-from gen.audio.encoder import SAMPLE_RATE
+from gen.audio.timing import SAMPLE_RATE
 from gen.bench.stages import peak_memory
 from gen.bench.talker import Talker
 

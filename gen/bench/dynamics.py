@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from gen.audio.encoder import SAMPLE_RATE
+from gen.audio.timing import SAMPLE_RATE
 from gen.bench.clips import FPS, Clip, face_height, seen_opening
 from gen.bench.talker import Talker
 from gen.clip import ProgressHook, quiet

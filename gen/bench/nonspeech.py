@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.signal import lfilter
 
-from gen.audio.encoder import SAMPLE_RATE
+from gen.audio.timing import SAMPLE_RATE
 from gen.bench.clips import Clip
 from gen.bench.dynamics import speech_frames
 from gen.bench.talker import Talker

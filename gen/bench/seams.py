@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gen.audio.encoder import SAMPLE_RATE
+from gen.audio.timing import SAMPLE_RATE
 from gen.bench.motion import seam_jerk_ratio
 from gen.bench.talker import Talker
 from recognizer.metrics.extras import UnavailableError

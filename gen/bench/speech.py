@@ -10,7 +10,8 @@ from time import perf_counter
 
 import numpy as np
 
-from gen.audio.encoder import SAMPLE_RATE, load_encoder
+from gen.audio.encoder import load_encoder
+from gen.audio.timing import SAMPLE_RATE
 from gen.bench.clips import Clip, load_clips, load_records, load_sounds
 from gen.bench.closures import closure_benchmark
 from gen.bench.cost import cost_benchmark

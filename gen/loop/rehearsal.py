@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gen.audio.encoder import SAMPLE_RATE, frame_count
+from gen.audio.timing import SAMPLE_RATE, frame_count
 from gen.clip import ProgressHook, quiet
 from gen.conditioning import Affect
 from gen.editing import MotionEdit

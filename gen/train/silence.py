@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gen.audio.encoder import SAMPLE_RATE
 from gen.audio.silence import SilenceDetector
+from gen.audio.timing import SAMPLE_RATE
 from gen.audio.whisper import WhisperEncoder
 from gen.data.augment import augment
 from gen.data.dataset import aligned_waveform, load_corpus

@@ -8,10 +8,10 @@ import torch
 
 from gen.audio import AudioEncoder, encoder, load_encoder
 from gen.audio.articulation import ArticulationEncoder
-from gen.audio.encoder import resample_features
 from gen.audio.logmel import log_mel, mel_filterbank
 from gen.audio.mel import MelEncoder
 from gen.audio.ridge import NeighbourRidge
+from gen.audio.timing import resample_features
 from gen.audio.weights import load_whisper_weights
 from gen.audio.whisper import WhisperBlock, WhisperEncoder, WhisperNetwork, Windows
 from gen.audio.windows import Live, live_encoder, live_windows
