@@ -94,7 +94,8 @@ def loop(
     readable(speech, "sound file")
     from dataclasses import replace
 
-    from gen.bench.loop import INTENSITIES, loop_figures, try_loop
+    from gen.bench.loop import INTENSITIES, try_loop
+    from gen.bench.loop_figures import loop_figures
     from gen.bench.memory import Memory
     from gen.pipeline import TalkingHeadPipeline
     from recognizer.media import read_audio, read_image

@@ -9,17 +9,14 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gen.bench.trials import Shown
 from gen.loop.controller import Errors
 from gen.loop.report import LoopReport, Pass
 from recognizer.evaluation import jobs
 from recognizer.files import write_whole
-
-if TYPE_CHECKING:
-    from gen.bench.loop import Shown
 
 #: Parts of the package on which no clip depends.
 _ASIDE = ("bench", "train", "data", "export")
@@ -60,8 +57,6 @@ class Memory:
 
 
 def _decoded(kept: dict) -> tuple[Shown, LoopReport]:
-    from gen.bench.loop import Shown
-
     shown, loop = kept["shown"], kept["loop"]
     errors = {name: Errors(**shown[name]) for name in ("errors", "judge")}
     passes = [

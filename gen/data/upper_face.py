@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-SAMPLE_RATE = 16_000
+from gen.data.records import SAMPLE_RATE
+
 _ACCENT_GAP = 0.25  # seconds
 #: From the point between the ears, about which a pose turns, to the base of the neck (face widths),
 #: and to the hips, about which a sitting body leans.

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 import gen.bench.loop as bench
-from gen.bench.loop import Shown, Trial, loop_figures, try_loop
+from gen.bench.loop import try_loop
+from gen.bench.loop_figures import loop_figures
 from gen.bench.memory import Memory
+from gen.bench.trials import Shown, Trial
 from gen.loop.controller import Errors
 from gen.loop.report import LoopReport, Pass
 from recognizer.facs import AU_INDEX, EMOTIONS
