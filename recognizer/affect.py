@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recognizer.facs import AU_INDEX, AU_MAX, AU_NAMES, EMOTIONS
+from recognizer.facs import AU_INDEX, AU_MAX, AU_NAMES, EMOTIONS, PRESENT
 from recognizer.motion import MotionTrack
 from recognizer.smoothing import one_euro
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from recognizer.explain import Explanation
     from recognizer.micro_expressions import MicroExpression
     from recognizer.tracker import FaceTrack
-
-#: From this intensity on an action unit counts as present: FACS' level A, "trace".
-PRESENT = 1.0
 
 
 @dataclass

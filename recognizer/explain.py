@@ -12,10 +12,10 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recognizer.affect import PRESENT, AffectTrack
 from recognizer.explain_text import write
 from recognizer.facs import (
     ARKIT_INDEX,
@@ -25,8 +25,12 @@ from recognizer.facs import (
     AU_TO_ARKIT,
     EMOTION_TO_AU,
     EMOTIONS,
+    PRESENT,
     sides,
 )
+
+if TYPE_CHECKING:
+    from recognizer.affect import AffectTrack
 
 #: FACS' levels A to E by the lowest intensity that is coded so.
 LEVELS = ((1.0, "trace"), (1.5, "slight"), (2.5, "marked"), (3.5, "severe"), (4.5, "maximum"))
@@ -52,7 +56,7 @@ class Observation:
         level: ``"trace"`` … ``"maximum"``, or ``"present"``.
         side: ``"left"``, ``"right"`` (the subject's), ``"both"``, or None where unknown.
         onset, apex, offset: seconds of its strongest episode.
-        episodes: how often it rose to :data:`recognizer.affect.PRESENT`.
+        episodes: how often it rose to :data:`recognizer.facs.PRESENT`.
     """
 
     au: str

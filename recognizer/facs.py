@@ -39,6 +39,8 @@ AU_NUMBERS: tuple[int, ...] = (
 AU_NAMES: tuple[str, ...] = tuple(f"AU{n:02d}" for n in AU_NUMBERS)
 AU_INDEX = MappingProxyType({name: i for i, name in enumerate(AU_NAMES)})
 AU_MAX = 5.0
+#: From this intensity on an action unit counts as present: FACS' level A, "trace".
+PRESENT = 1.0
 
 #: The muscle movement of each action unit, in FACS' own terms.
 AU_SENTENCES = MappingProxyType(

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.facs import ARKIT_NAMES
-from recognizer.motion import MotionTrack
 
 #: The app's frame rate where a file is too short to tell.
 _USUAL_FPS = 60
@@ -20,8 +19,10 @@ def is_livelink(header: list[str]) -> bool:
     return {"timecode", "blendshapecount"} <= {name.lower() for name in header}
 
 
-def parse_livelink(header: list[str], rows: list[tuple[int, list[str]]], path: Path) -> MotionTrack:
-    """Table → track, at the app's frame rate.
+def parse_livelink(
+    header: list[str], rows: list[tuple[int, list[str]]], path: Path
+) -> tuple[np.ndarray, float]:
+    """Table → motion vectors ``[T, 58]``, and the app's frame rate.
 
     Frames that the app dropped are interpolated. Angles are in radians there, degrees here; the
     head's place is not recorded.
@@ -57,8 +58,8 @@ def parse_livelink(header: list[str], rows: list[tuple[int, list[str]]], path: P
     return _steady(vectors, clock, path)
 
 
-def _steady(vectors: np.ndarray, clock: np.ndarray, path: Path) -> MotionTrack:
-    """Rows at their timecodes → rows at the frame rate that the timecodes count in."""
+def _steady(vectors: np.ndarray, clock: np.ndarray, path: Path) -> tuple[np.ndarray, float]:
+    """Rows at their timecodes → rows at the frame rate that the timecodes count in, and it."""
     # Frames count up to the rate, which shows where a second ends.
     ends = np.flatnonzero(np.diff(clock[:, 0]) > 0)
     fps = int(clock[ends, 1].max()) + 1 if len(ends) else _USUAL_FPS
@@ -70,5 +71,4 @@ def _steady(vectors: np.ndarray, clock: np.ndarray, path: Path) -> MotionTrack:
     if times[-1] > 10 * len(times) + fps:
         raise ValueError(f"{path.name}: timecodes leave more than nine frames of ten out")
     at = np.arange(round(times[-1]) + 1)
-    steady = np.stack([np.interp(at, times, column) for column in vectors.T], axis=1)
-    return MotionTrack.from_vectors(steady, float(fps))
+    return np.stack([np.interp(at, times, column) for column in vectors.T], axis=1), float(fps)

@@ -13,6 +13,7 @@ import numpy as np
 
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, POSE_NAMES
 from recognizer.files import whole
+from recognizer.livelink import is_livelink, parse_livelink
 
 _COLUMNS = ("time", *ARKIT_NAMES, *POSE_NAMES)
 _MAX_ROWS = 2_000_000
@@ -178,8 +179,6 @@ class MotionTrack:
 
     @classmethod
     def _load_csv(cls, path: Path) -> MotionTrack:
-        from recognizer.livelink import is_livelink, parse_livelink
-
         try:
             with open(path, newline="", encoding="utf-8-sig") as file:
                 reader = csv.reader(_limited(file, path))
@@ -191,26 +190,29 @@ class MotionTrack:
             raise ValueError(f"{path.name} has no header with a 'time' column")
         if not body:
             raise ValueError(f"{path.name} has no rows below its header")
-        if is_livelink(header):
-            track = parse_livelink(header, body, path)
-            _check_values(track.to_vectors(), path)
-            return track
-        if not any(name in header for name in (*ARKIT_NAMES, *POSE_NAMES)):
-            raise ValueError(f"{path.name} names no ARKit blendshape and no head pose")
-        table = np.empty((len(body), len(header)))
-        for i, (number, row) in enumerate(body):
-            if len(row) != len(header):
-                raise ValueError(f"{path.name}, line {number}: {len(row)} cells, not {len(header)}")
-            try:
-                table[i] = [float(cell) if cell.strip() else math.nan for cell in row]
-            except ValueError as error:
-                raise ValueError(f"{path.name}, line {number}: {error}") from error
-        columns = {name: table[:, i] for i, name in enumerate(header)}
-        vectors = np.stack(
-            [columns.get(name, np.zeros(len(body))) for name in _COLUMNS[1:]], axis=1
-        )
+        parse = parse_livelink if is_livelink(header) else _parse_table
+        vectors, fps = parse(header, body, path)
         _check_values(vectors, path)
-        return cls.from_vectors(vectors, _frame_rate(columns["time"], path))
+        return cls.from_vectors(vectors, fps)
+
+
+def _parse_table(
+    header: list[str], rows: list[tuple[int, list[str]]], path: Path
+) -> tuple[np.ndarray, float]:
+    """This project's own columns → motion vectors ``[T, 58]``, and the frame rate."""
+    if not any(name in header for name in (*ARKIT_NAMES, *POSE_NAMES)):
+        raise ValueError(f"{path.name} names no ARKit blendshape and no head pose")
+    table = np.empty((len(rows), len(header)))
+    for i, (number, row) in enumerate(rows):
+        if len(row) != len(header):
+            raise ValueError(f"{path.name}, line {number}: {len(row)} cells, not {len(header)}")
+        try:
+            table[i] = [float(cell) if cell.strip() else math.nan for cell in row]
+        except ValueError as error:
+            raise ValueError(f"{path.name}, line {number}: {error}") from error
+    columns = {name: table[:, i] for i, name in enumerate(header)}
+    vectors = np.stack([columns.get(name, np.zeros(len(rows))) for name in _COLUMNS[1:]], axis=1)
+    return vectors, _frame_rate(columns["time"], path)
 
 
 def _limited(file, path: Path):

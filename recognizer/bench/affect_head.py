@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from recognizer.affect import PRESENT, AffectTrack
+from recognizer.affect import AffectTrack
 from recognizer.affect_reader import load_head, read_affect
 from recognizer.bench.appearance import emotion_figures
 from recognizer.data.motion_samples import MotionSamples, concatenate
-from recognizer.facs import AU_NAMES, EMOTIONS
+from recognizer.facs import AU_NAMES, EMOTIONS, PRESENT
 from recognizer.metrics.classification import confusion_matrix, f1_scores, icc
 from recognizer.models.affect_head import AffectHead
 from recognizer.train.motion_windows import MotionWindows

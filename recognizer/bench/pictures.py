@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from recognizer.affect import PRESENT, AffectTrack
+from recognizer.affect import AffectTrack
 from recognizer.bench.affect_head import film_figures
 from recognizer.bench.appearance import emotion_figures
 from recognizer.data.faces import LabelledFaces
-from recognizer.facs import AU_INDEX, AU_NAMES, EMOTIONS
+from recognizer.facs import AU_INDEX, AU_NAMES, EMOTIONS, PRESENT
 from recognizer.fusion import fuse
 from recognizer.media import is_image, is_video
 from recognizer.metrics.classification import confusion_matrix, f1_scores

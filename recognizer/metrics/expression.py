@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from recognizer.affect import PRESENT
-from recognizer.facs import AU_NAMES
+from recognizer.facs import AU_NAMES, PRESENT
 from recognizer.metrics.agreement import (
     concordance,
     finite_pairs,
