@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from cli_helpers import refused, succeeded
 
-from recognizer.affect_csv import COLUMNS, read_csv
+from recognizer.affect_csv import COLUMNS
+from recognizer.affect_csv_reader import read_csv
 from recognizer.facs import EMOTIONS
 
 

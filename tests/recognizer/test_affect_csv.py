@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from test_affect import make_track
 
-from recognizer.affect_csv import COLUMNS, read_csv, to_dataframe, write_csv
+from recognizer.affect_csv import COLUMNS, to_dataframe, write_csv
+from recognizer.affect_csv_reader import read_csv
 from recognizer.facs import ARKIT_NAMES, AU_NAMES, EMOTIONS
 from recognizer.motion import rotation_matrix
 
