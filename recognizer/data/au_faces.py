@@ -15,7 +15,8 @@ import numpy as np
 
 from recognizer.crop import UNIT_PIXELS, face_crop
 from recognizer.data.activation import intensity
-from recognizer.data.faces import LabelledFaces, concatenate, save_faces
+from recognizer.data.face_files import save_faces
+from recognizer.data.faces import LabelledFaces, concatenate
 from recognizer.data.posed_head import PosedHead, drawn_pose, neutral, shown
 from recognizer.data.wrinkles import Wrinkles
 from recognizer.facs import AU_INDEX

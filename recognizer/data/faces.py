@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -96,43 +93,3 @@ def concatenate(parts: Sequence[LabelledFaces]) -> LabelledFaces:
         raise ValueError("face crops of different sizes cannot be trained on together")
     arrays = (np.concatenate([getattr(p, name) for p in parts]) for name in ("images", *LABELS))
     return LabelledFaces(*arrays)
-
-
-def save_faces(path: str | os.PathLike, splits: dict[str, LabelledFaces]) -> None:
-    """Write faces by the name of their split (``train``, ``valid``, ``test``) as one npz."""
-    faces = concatenate(list(splits.values()))
-    split = np.concatenate(
-        [np.full(len(part), SPLITS.index(name), np.uint8) for name, part in splits.items()]
-    )
-    labels = {name: getattr(faces, name) for name in LABELS if faces.labelled(name).any()}
-    np.savez_compressed(path, images=faces.images, split=split, **labels)
-
-
-def load_faces(path: str | os.PathLike, votes: float = 0.5) -> dict[str, LabelledFaces]:
-    """Faces of a file by split: what :func:`save_faces` wrote, or FER+.
-
-    Training faces of FER+ are those of :func:`recognizer.data.ferplus.soft_targets`; the other
-    splits keep to the majority rule.
-
-    Args:
-        path: npz file.
-        votes: for FER+, the share of votes for the eight emotions that a training face needs.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: it holds no labelled faces.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} holds no labelled faces: it is no npz file")
-    with np.load(path) as file:
-        made = dict(file) if {"images", "split"} <= set(file.files) else None
-    if made is None:
-        from recognizer.data.ferplus import FerPlus
-
-        ferplus = FerPlus.load(path)
-        rest = {name: ferplus.faces(name, "majority") for name in SPLITS[1:]}
-        return {"train": ferplus.faces("train", "votes", votes), **rest}
-    faces = LabelledFaces(made["images"], *(made.get(name) for name in LABELS))
-    return {name: faces[made["split"] == i] for i, name in enumerate(SPLITS)}

@@ -18,7 +18,8 @@ import numpy as np
 
 from recognizer.affect_reader import load_head, read_motion
 from recognizer.crop import UNIT_PIXELS
-from recognizer.data.faces import LabelledFaces, save_faces
+from recognizer.data.face_files import save_faces
+from recognizer.data.faces import LabelledFaces
 from recognizer.data.ferplus import FerPlus
 from recognizer.data.tracked_ferplus import track_picture
 from recognizer.facs import AU_INDEX, AU_MAX, EMOTIONS

@@ -32,7 +32,8 @@ from torch import Tensor
 
 from recognizer.appearance_reader import load_appearance
 from recognizer.bench.appearance import emotion_figures, measured_benchmark
-from recognizer.data.faces import LABELS, LabelledFaces, concatenate, load_faces
+from recognizer.data.face_files import load_faces
+from recognizer.data.faces import LABELS, LabelledFaces, concatenate
 from recognizer.models.appearance import AppearanceNet
 from recognizer.train.augment import FaceAugment, mixup
 from recognizer.train.loop import LoopOptions, TrainingLoop, processes
@@ -108,7 +109,7 @@ def train(
 
     Args:
         config, out_dir, resume: as of every trainer.
-        data: files for :func:`recognizer.data.faces.load_faces`.
+        data: files for :func:`recognizer.data.face_files.load_faces`.
 
     Returns:
         ``out_dir/model``, for ``AppearanceNet.from_pretrained``.

@@ -8,7 +8,8 @@ import torch
 from safetensors.numpy import load_file
 
 from recognizer.bench.appearance import emotion_benchmark, emotion_figures, measured_benchmark
-from recognizer.data.faces import LabelledFaces, save_faces
+from recognizer.data.face_files import save_faces
+from recognizer.data.faces import LabelledFaces
 from recognizer.facs import AU_INDEX, EMOTIONS
 from recognizer.models.appearance import AppearanceNet, AppearanceOutput
 from recognizer.train.appearance import AppearanceTraining, train

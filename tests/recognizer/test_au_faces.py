@@ -6,7 +6,8 @@ import pytest
 from recognizer.crop import face_crop
 from recognizer.data import judged_units
 from recognizer.data.au_faces import build, person_faces
-from recognizer.data.faces import LabelledFaces, load_faces, save_faces
+from recognizer.data.face_files import load_faces, save_faces
+from recognizer.data.faces import LabelledFaces
 from recognizer.data.ferplus import FerPlus
 from recognizer.data.rendered_head import SeeingHead
 from recognizer.data.wrinkles import Wrinkles

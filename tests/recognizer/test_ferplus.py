@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.data.faces import LabelledFaces, concatenate, load_faces, save_faces
+from recognizer.data.face_files import load_faces, save_faces
+from recognizer.data.faces import LabelledFaces, concatenate
 from recognizer.data.ferplus import FerPlus, majority, plurality, soft_targets
 
 #: Votes and what becomes of them: majority, plurality, shares of the emotions (None: left out).
