@@ -13,13 +13,17 @@ import yaml
 Config = TypeVar("Config")
 
 
-def read_config(kind: type[Config], source: Mapping | str | os.PathLike) -> Config:
+def read_config(kind: type[Config], source: Config | Mapping | str | os.PathLike) -> Config:
     """The dataclass ``kind`` from a mapping, or from a YAML file that holds one.
+
+    Options that are given are taken as they are.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: not a mapping, or a key that is none.
     """
+    if isinstance(source, kind):
+        return source
     name = "the configuration"
     if not isinstance(source, Mapping):
         name = str(source)

@@ -73,8 +73,7 @@ def fit_articulation(
         FileNotFoundError: there is no such folder.
         ValueError: it holds no records beside the held-out ones, or a bad configuration.
     """
-    if not isinstance(config, ArticulationConfig):
-        config = read_config(ArticulationConfig, config)
+    config = read_config(ArticulationConfig, config)
     records = load_corpus(data)
     records = records[: len(records) - config.hold_out]
     if not records:

@@ -57,8 +57,7 @@ def fit_closures(
     """
     from sklearn.metrics import roc_auc_score
 
-    if not isinstance(config, ClosureConfig):
-        config = read_config(ClosureConfig, config)
+    config = read_config(ClosureConfig, config)
     texts = synthesise(config, WhisperEncoder.from_pretrained())
     odds, truth = judged(texts, config)
     fit_detector(texts, config).save(output)

@@ -78,8 +78,7 @@ def fit_silence(
     """
     from sklearn.metrics import roc_auc_score
 
-    if not isinstance(config, SilenceConfig):
-        config = read_config(SilenceConfig, config)
+    config = read_config(SilenceConfig, config)
     records = load_corpus(data)
     records = records[: len(records) - config.hold_out]
     if not records:

@@ -61,13 +61,13 @@ class LoopOptions:
 
     @classmethod
     def load(cls, source: Self | Mapping | str | os.PathLike) -> Self:
-        """From a mapping or a YAML file; options that are given are taken as they are.
+        """See :func:`recognizer.config.read_config`.
 
         Raises:
             FileNotFoundError: no such file.
             ValueError: not a mapping, a key that is none, or a value that makes no sense.
         """
-        return source if isinstance(source, cls) else read_config(cls, source)
+        return read_config(cls, source)
 
 
 def processes() -> int:

@@ -85,8 +85,7 @@ def train(
         ValueError: a folder, a recording or the configuration makes no sense, or there are fewer
             actors than folds.
     """
-    if not isinstance(config, VoiceTraining):
-        config = read_config(VoiceTraining, config)
+    config = read_config(VoiceTraining, config)
     utterances = [utterance for folder in data for utterance in load_corpus(folder)]
     actors = np.array([utterance.actor for utterance in utterances])
     if len(set(actors)) < config.folds:
