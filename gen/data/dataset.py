@@ -1,216 +1,28 @@
-"""From folders of training records to batches of windows, with speech features cached on disk."""
+"""From folders of training records to batches of windows."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
-from gen.data.augment import augment
+from gen.data.corpus import FPS, CorpusConfig, aligned_waveform
 from gen.data.liven import LIVENED, liven
-from gen.data.records import SAMPLE_RATE, MotionRecord, iter_records
+from gen.data.records import MotionRecord
+from gen.data.speech_features import Encode, encode_corpus
+from gen.data.splicing import Piece, join_motion, splice
 from gen.data.upper_face import loudness
 from gen.style import Style
 from recognizer.facs import ARKIT_NAMES
 from recognizer.motion import MotionTrack
 
-FPS = 25
-_SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
-#: Frames within which a cut looks for the quietest.
-_SNAP = 5
-#: Clips that are encoded as one recording: their speech is then heard in varying context.
-_GROUP_SIZES = (1, 3, 6)
 #: Frames over which a livened head moves without a break, at least.
 _LIVENED_FRAMES = 30 * FPS
 #: Frames on either side of a window that count for its style.
 _AROUND = 5 * FPS
-
-Encode = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class CorpusConfig:
-    """How one folder of records is used.
-
-    Attributes:
-        domain: what the model is told about where the motion comes from.
-        hold_out: records, the last by name, that training never sees.
-        variants: versions of each record's sound, the first unchanged, the others augmented.
-        weight: share of the training windows, relative to the other corpora.
-        liven: replace the head's pose, blinks and brows by generated ones (for speakers filmed
-            while holding still).
-        variety: how much these differ in liveliness from stretch to stretch of half a minute, and
-            lips in amplitude half as much: deviation of the logarithm.
-        splice: mean seconds of the pieces into which clips are cut and shuffled; 0 leaves them
-            whole. A corpus of one grammar otherwise teaches which sentence comes, not its sounds.
-        warp: windows are played up to ``exp(warp)`` times faster or slower.
-    """
-
-    domain: str = "synthetic"
-    hold_out: int = 0
-    variants: int = 1
-    weight: float = 1.0
-    liven: bool = False
-    variety: float = 0.0
-    splice: float = 0.0
-    warp: float = 0.0
-
-
-def load_corpus(folder: str | os.PathLike) -> list[MotionRecord]:
-    """The records of a folder, sorted by name.
-
-    Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: it holds no record, or one of another frame rate.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
-    records = list(iter_records(folder))
-    if not records:
-        raise ValueError(f"{folder} holds no motion records (.npz)")
-    for record in records:
-        if record.motion.fps != FPS:
-            raise ValueError(f"{record.name}: motion at {record.motion.fps} fps, expected {FPS}")
-        if not record.motion.valid.all():
-            raise ValueError(f"{record.name}: some frames have no face")
-    return records
-
-
-def aligned_waveform(record: MotionRecord) -> np.ndarray:
-    """The record's sound cut or padded to exactly its frames of motion."""
-    samples = len(record.motion) * _SAMPLES_PER_FRAME
-    return np.pad(record.waveform[:samples], (0, max(0, samples - len(record.waveform))))
-
-
-def encode_corpus(
-    records: Sequence[MotionRecord],
-    encode: Encode,
-    variant: int,
-    cache: str | os.PathLike | None = None,
-    seed: int = 0,
-) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Speech features of one variant of a corpus.
-
-    Clips are augmented one by one (variant 0 is left as it is), joined into recordings of one or
-    several clips in random order, and encoded.
-
-    Args:
-        records: the corpus.
-        encode: waveform ``[N]`` → features ``[N / 640, D]``.
-        variant: number of the variant.
-        cache: folder where the result is kept; the file's name depends on all that it depends on.
-        seed: of order and augmentation.
-
-    Returns:
-        Names in the order in which the clips were joined, and float16 features ``[T, D]`` of each.
-    """
-    path = None
-    if cache is not None:
-        path = Path(cache) / f"speech-{_digest(records, encode)}-{seed}-{variant:03d}.safetensors"
-        if path.is_file():
-            with safe_open(path, framework="numpy") as file:
-                order = json.loads(file.metadata()["order"])
-                return order, {name: file.get_tensor(name) for name in order}
-    rng = np.random.default_rng([seed, variant])
-    order = [records[i] for i in rng.permutation(len(records))]
-    size = _GROUP_SIZES[variant % len(_GROUP_SIZES)]
-    features: dict[str, np.ndarray] = {}
-    for i in range(0, len(order), size):
-        group = order[i : i + size]
-        waves = [aligned_waveform(record) for record in group]
-        if variant > 0:
-            waves = [augment(wave, rng) for wave in waves]
-        # Encoders cut sound into windows: silence before moves the clip against their grid.
-        delay = int(rng.integers(FPS)) if variant > 0 else 0
-        encoded = encode(np.concatenate([np.zeros(delay * _SAMPLES_PER_FRAME, np.float32), *waves]))
-        ends = np.cumsum([len(record.motion) for record in group])
-        if len(encoded) != delay + ends[-1]:
-            raise ValueError(f"{group[0].name}: {len(encoded)} feature frames for {ends[-1]}")
-        encoded = encoded[delay:].astype(np.float16)
-        for record, part in zip(group, np.split(encoded, ends[:-1]), strict=True):
-            features[record.name] = part
-    names = [record.name for record in order]
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        save_file(features, partial, metadata={"order": json.dumps(names)})
-        os.replace(partial, path)
-    return names, features
-
-
-def _digest(records: Sequence[MotionRecord], encode: Encode) -> str:
-    """Tells corpora of the same names and sounds, heard by the same encoder, from others."""
-    digest = hashlib.sha256()
-    # What the encoder makes of three seconds of noise stands for the encoder; rounded, since
-    # processors differ in the last bits.
-    probe = np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE).astype(np.float32) * 0.1
-    digest.update(np.round(encode(probe).mean(0), 1).astype(np.float16).tobytes())
-    for record in records:
-        digest.update(f"{record.name}:{len(record.motion)}:".encode())
-        digest.update(aligned_waveform(record).astype(np.float32).tobytes())
-    return digest.hexdigest()[:12]
-
-
-def join_motion(parts: Sequence[np.ndarray], lips: int = 3, head: int = 12) -> np.ndarray:
-    """Clips of motion one after the other, drawn together where they meet.
-
-    At each joint both sides move to their mean within ``lips`` frames for the coefficients and
-    ``head`` frames for the pose, so that no window shows a jump that no face can make.
-
-    Args:
-        parts: float32 ``[T_i, 58]``.
-
-    Returns:
-        float32 ``[sum T_i, 58]``.
-    """
-    out = np.concatenate(parts).astype(np.float32)
-    for joint in np.cumsum([len(part) for part in parts[:-1]]):
-        gap = out[joint] - out[joint - 1]
-        for columns, reach in ((slice(0, 52), lips), (slice(52, None), head)):
-            before = min(reach, joint)
-            after = min(reach, len(out) - joint)
-            rise = np.arange(1, before + 1)[:, None] / (before + 0.5)
-            fall = np.arange(after, 0, -1)[:, None] / (after + 0.5)
-            out[joint - before : joint, columns] += rise * gap[columns] / 2
-            out[joint : joint + after, columns] -= fall * gap[columns] / 2
-    return out
-
-
-@dataclass
-class Piece:
-    """A clip or part of one: speech ``[T, D]``, motion ``[T, 58]``, sound ``[640 T]``."""
-
-    speech: np.ndarray
-    motion: np.ndarray
-    wave: np.ndarray
-
-
-def splice(pieces: Sequence[Piece], seconds: float, rng: np.random.Generator) -> list[Piece]:
-    """Cut clips where they are quiet, into pieces of about ``seconds``, and shuffle these."""
-    out = []
-    for piece in pieces:
-        frames = len(piece.motion)
-        level = loudness(piece.wave, frames)
-        cuts, at = [0], 0.0
-        while (at := at + rng.uniform(0.5, 1.5) * seconds * FPS) < frames - _SNAP:
-            low = max(int(at) - _SNAP, cuts[-1] + _SNAP)
-            high = int(at) + _SNAP
-            if low < high:
-                cuts.append(low + int(np.argmin(level[low:high])))
-        for begin, end in itertools.pairwise([*cuts, frames]):
-            sound = slice(begin * _SAMPLES_PER_FRAME, end * _SAMPLES_PER_FRAME)
-            out.append(Piece(piece.speech[begin:end], piece.motion[begin:end], piece.wave[sound]))
-    return [out[i] for i in rng.permutation(len(out))]
 
 
 @dataclass

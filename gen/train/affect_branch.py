@@ -14,7 +14,8 @@ from torch import Tensor
 
 from gen.audio import AudioEncoder, load_encoder
 from gen.bench.expression import diffused, expression_benchmark
-from gen.data.dataset import MotionWindows, aligned_waveform
+from gen.data.corpus import aligned_waveform, read_corpora
+from gen.data.dataset import MotionWindows
 from gen.data.expressions import ExpressiveWindows
 from gen.guidance import AffectError
 from gen.models.affect_branch import AffectBranch, AffectConditions
@@ -22,14 +23,11 @@ from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
 from gen.sampling import Sampling
 from gen.train.chance import Chance
-from gen.train.motion import read_corpora
 from gen.train.motion_loss import MotionLoss, lip_geometry
-from gen.train.options import DiffusionOptions
+from gen.train.options import SpeechMotionOptions
 from recognizer.affect_reader import load_head
 from recognizer.motion import MotionTrack
 from recognizer.pretrained import save_weights
-from recognizer.train.loop import TrainingLoop
-from recognizer.train.schedule import cosine
 
 #: Windows from which the residual's deviation is estimated, and its least values: of coefficients,
 #: angles in degrees and places in face widths.
@@ -37,48 +35,38 @@ _MEASURED, _FLOORS = 160, [0.02] * 52 + [0.3] * 3 + [0.005] * 3
 
 
 @dataclass
-class BranchConfig(DiffusionOptions):
+class BranchConfig(SpeechMotionOptions):
     """A training run of a :class:`gen.models.affect_branch.AffectBranch` with a
     :class:`gen.train.motion_loss.MotionLoss`; a YAML file has these keys, and those of
-    :class:`gen.train.options.DiffusionOptions`.
+    :class:`gen.train.options.SpeechMotionOptions`.
 
     Attributes:
         base: folder of the neutral motion model, which stays as it is; ``packaged`` for the
             packaged one.
-        corpora: :class:`gen.data.dataset.CorpusConfig` arguments by the name of the data folder.
-        encoder: speech encoder of the neutral model.
         recognizer: weight of what the affect head thinks of the estimate
             (:class:`gen.guidance.AffectError`), which counts by the share of the signal in the
             noisy motion; 0 leaves it out.
         recognizer_against: what its reading is held against: what was ``asked`` for, or its reading
             of the ``performance``.
         drop_aus, drop_place, drop_emotion: how often a condition is left out.
-        drop_prefix, prefix_noise, speech_noise, short_windows: see
-            :class:`gen.train.motion.TrainingConfig`.
         eval_clips: held-out clips a corpus; the demands of
             :func:`gen.bench.expression.standard_demands` are made of them in turn.
         sampling: options of the evaluation's :class:`gen.sampling.Sampling`.
     """
 
     base: str = "packaged"
-    corpora: dict[str, dict[str, Any]] = field(default_factory=dict)
-    encoder: str = "articulation"
     recognizer: float = 1.0
     recognizer_against: str = "asked"
     drop_aus: float = 0.15
     drop_place: float = 0.3
     drop_emotion: float = 0.3
-    drop_prefix: float = 0.15
-    prefix_noise: float = 0.3
-    speech_noise: float = 0.3
     short_windows: float = 0.3
     eval_clips: int = 29
     sampling: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises a ValueError if no folder is named, or the recognizer is held against neither."""
-        if not self.corpora:
-            raise ValueError("the configuration names no corpora")
+        super().__post_init__()
         if self.recognizer_against not in ("performance", "asked"):
             raise ValueError(
                 f"recognizer_against is performance or asked, got {self.recognizer_against!r}"
@@ -124,7 +112,7 @@ def read_performances(
         FileNotFoundError: the neutral model or a folder is missing.
         ValueError: the configuration does not fit the data.
     """
-    corpora = read_corpora(config, data)
+    corpora = read_corpora(config.corpora, data)
     base = MotionGenerator.from_pretrained(None if config.base == "packaged" else config.base)
     encoder = encoder or load_encoder(config.encoder)
     if encoder.dim != base.denoiser.config.audio_dim:
@@ -201,18 +189,7 @@ class BranchRecipe:
     ) -> None:
         self.config, self.base, self.windows, self.held_out = config, base, windows, held_out
         self.model_path = out_dir / "model"
-        self.loop = TrainingLoop(
-            config,
-            out_dir,
-            branch,
-            config.optimizer(branch, betas=(0.9, 0.98)),
-            steps=config.steps,
-            eval_every=config.eval_every,
-            schedule=cosine(config.warmup),
-            losses=self.losses,
-            evaluate=self.evaluate,
-            save_model=self.save_model,
-        )
+        self.loop = config.loop(out_dir, branch, self, betas=(0.9, 0.98))
         base.to(self.loop.device)
         self.loss = MotionLoss(*lip_geometry(), **config.loss).to(self.loop.device)
         self.head = load_head().to(self.loop.device)
@@ -227,7 +204,7 @@ class BranchRecipe:
         """
         config, device, branch = self.config, self.loop.device, self.loop.net
         rng, options, denoiser = self.loop.rng(), branch.config, self.base.denoiser
-        chance = Chance(torch.Generator().manual_seed(int(rng.integers(2**62))), device)
+        chance = Chance.drawn(rng, device)
         lead = options.prefix_frames
         if frames is None:
             frames = options.window_frames

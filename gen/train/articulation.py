@@ -12,7 +12,7 @@ import numpy as np
 from gen.audio.articulation import ArticulationEncoder
 from gen.audio.ridge import NeighbourRidge
 from gen.audio.whisper import WhisperEncoder
-from gen.data.dataset import aligned_waveform, load_corpus
+from gen.data.corpus import aligned_waveform, held_out, load_corpus
 from gen.data.records import MotionRecord
 from gen.data.upper_face import loudness
 from recognizer.config import read_config
@@ -74,10 +74,7 @@ def fit_articulation(
         ValueError: it holds no records beside the held-out ones, or a bad configuration.
     """
     config = read_config(ArticulationConfig, config)
-    records = load_corpus(data)
-    records = records[: len(records) - config.hold_out]
-    if not records:
-        raise ValueError(f"{data} holds no more than the {config.hold_out} records to hold out")
+    records, _ = held_out(load_corpus(data), config.hold_out, data)
     base = WhisperEncoder.from_pretrained()
     waves = [aligned_waveform(record) for record in records]
     targets = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,11 @@ class Chance:
 
     def __init__(self, generator: torch.Generator, device: torch.device) -> None:
         self.generator, self.device = generator, device
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, device: torch.device) -> Chance:
+        """From a seed that numpy's generator draws."""
+        return cls(torch.Generator().manual_seed(int(rng.integers(2**62))), device)
 
     def uniform(self, *shape: int) -> Tensor:
         """float32 of a shape, 0..1."""

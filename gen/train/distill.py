@@ -24,14 +24,14 @@ from gen.bench.dynamics import REGIONS
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
 from gen.train.chance import Chance
-from gen.train.motion import Denoise, MotionRecipe, TrainingConfig, read_windows
+from gen.train.denoiser import Denoise, MotionRecipe, TrainingConfig, read_windows
 from recognizer.metrics.dynamics import liveliness
 
 
 @dataclass
 class DistillConfig(TrainingConfig):
     """A student's training; a YAML file has these keys and those of
-    :class:`gen.train.motion.TrainingConfig`, but ``model`` and ``scheduler`` are the teacher's.
+    :class:`gen.train.denoiser.TrainingConfig`, but ``model`` and ``scheduler`` are the teacher's.
 
     Attributes:
         teacher: folder of the motion model to distil, ``packaged`` for the packaged one.
@@ -91,7 +91,7 @@ class StudentRecipe(MotionRecipe):
     Args:
         config: the run's.
         teacher: stays as it is.
-        windows, held_out, domains: of :func:`gen.train.motion.read_windows`.
+        windows, held_out, domains: of :func:`gen.train.denoiser.read_windows`.
         out_dir: of the run.
     """
 

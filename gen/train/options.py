@@ -1,18 +1,35 @@
-"""What configurations of the two diffusion models' trainings have in common."""
+"""What configurations of the diffusion models' trainings have in common."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from diffusers import ModelMixin
+from torch import Tensor
 
-from recognizer.train.loop import LoopOptions
+from recognizer.train.loop import LoopOptions, TrainingLoop
+from recognizer.train.schedule import cosine
+
+
+class Recipe(Protocol):
+    """What a :class:`recognizer.train.loop.TrainingLoop` asks for."""
+
+    def losses(self) -> dict[str, Tensor]:
+        """The loss of this step, and its terms."""
+
+    def evaluate(self) -> dict[str, Any]:
+        """A row for the log."""
+
+    def save_model(self) -> None:
+        """Write what was learnt."""
 
 
 @dataclass
 class DiffusionOptions(LoopOptions):
-    """Keys of both, and those of :class:`recognizer.train.loop.LoopOptions`.
+    """Keys of all, and those of :class:`recognizer.train.loop.LoopOptions`.
 
     Attributes:
         model: arguments of the network.
@@ -37,10 +54,61 @@ class DiffusionOptions(LoopOptions):
     save_every: int | None = 100
     save_minutes: float | None = None
 
-    def optimizer(
-        self, net: torch.nn.Module, betas: tuple[float, float] = (0.9, 0.999)
-    ) -> torch.optim.AdamW:
-        """AdamW over all of a network."""
-        return torch.optim.AdamW(
+    def loop(
+        self,
+        out_dir: str | os.PathLike,
+        net: ModelMixin,
+        recipe: Recipe,
+        betas: tuple[float, float] = (0.9, 0.999),
+    ) -> TrainingLoop:
+        """The loop of a run: AdamW over all of a network, cosine decay.
+
+        Args:
+            out_dir: of the run.
+            net: what is trained.
+            recipe: its losses, figures and model.
+            betas: of AdamW.
+        """
+        optimizer = torch.optim.AdamW(
             net.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, betas=betas
         )
+        return TrainingLoop(
+            self,
+            out_dir,
+            net,
+            optimizer,
+            steps=self.steps,
+            eval_every=self.eval_every,
+            schedule=cosine(self.warmup),
+            losses=recipe.losses,
+            evaluate=recipe.evaluate,
+            save_model=recipe.save_model,
+        )
+
+
+@dataclass
+class SpeechMotionOptions(DiffusionOptions):
+    """Keys of trainings on windows of speech and motion, and those of :class:`DiffusionOptions`.
+
+    Attributes:
+        corpora: :class:`gen.data.corpus.CorpusConfig` arguments by the name of the data folder.
+        encoder: speech encoder, see :func:`gen.audio.load_encoder`.
+        drop_prefix: how often what came before a window is left out.
+        prefix_noise: largest deviation of the noise on the prefix, which at inference is generated.
+        speech_noise: largest deviation of the noise on standardised speech features.
+        short_windows: share of batches with windows shorter than the model's.
+        eval_clips: held-out clips a corpus.
+    """
+
+    corpora: dict[str, dict[str, Any]] = field(default_factory=dict)
+    encoder: str = "articulation"
+    drop_prefix: float = 0.15
+    prefix_noise: float = 0.3
+    speech_noise: float = 0.3
+    short_windows: float = 0.2
+    eval_clips: int = 20
+
+    def __post_init__(self) -> None:
+        """Raises a ValueError if no folder is named."""
+        if not self.corpora:
+            raise ValueError("the configuration names no corpora")

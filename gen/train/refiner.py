@@ -17,8 +17,6 @@ from gen.models.refiner import PatchRefiner, stack_condition
 from gen.refiner import PatchSampler, make_scheduler
 from gen.train.options import DiffusionOptions
 from gen.train.refiner_loss import RefinerLoss, masked_correction, step_weights
-from recognizer.train.loop import TrainingLoop
-from recognizer.train.schedule import cosine
 
 
 @dataclass
@@ -106,18 +104,7 @@ class _Recipe:
         self.step_weights = step_weights(
             self.scheduler.config.num_train_timesteps, config.first_share
         )
-        self.loop = TrainingLoop(
-            config,
-            out_dir,
-            refiner,
-            config.optimizer(refiner),
-            steps=config.steps,
-            eval_every=config.eval_every,
-            schedule=cosine(config.warmup),
-            losses=self.losses,
-            evaluate=self.evaluate,
-            save_model=self.save_model,
-        )
+        self.loop = config.loop(out_dir, refiner, self)
         self.loss = RefinerLoss(**config.loss).to(self.loop.device)
 
     def losses(self) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from gen.audio.silence import SilenceDetector
 from gen.audio.timing import SAMPLE_RATE
 from gen.audio.whisper import WhisperEncoder
 from gen.data.augment import augment
-from gen.data.dataset import aligned_waveform, load_corpus
+from gen.data.corpus import aligned_waveform, held_out, load_corpus
 from gen.data.instruments import Band
 from gen.data.nonspeech import nonspeech
 from gen.data.records import MotionRecord
@@ -79,10 +79,7 @@ def fit_silence(
     from sklearn.metrics import roc_auc_score
 
     config = read_config(SilenceConfig, config)
-    records = load_corpus(data)
-    records = records[: len(records) - config.hold_out]
-    if not records:
-        raise ValueError(f"{data} holds no more than the {config.hold_out} records to hold out")
+    records, _ = held_out(load_corpus(data), config.hold_out, data)
     rng = np.random.default_rng(config.seed)
     chosen = [records[i] for i in rng.permutation(len(records))[: config.records]]
     encoder, band = WhisperEncoder.from_pretrained(), Band()

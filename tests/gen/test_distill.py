@@ -12,7 +12,8 @@ from test_motion_training import (  # noqa: F401  (a fixture)
     tiny_config,
 )
 
-from gen.data.dataset import CorpusConfig, MotionWindows, load_corpus
+from gen.data.corpus import CorpusConfig, load_corpus
+from gen.data.dataset import MotionWindows
 from gen.data.liven import liven
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gen.conditioning import Affect
-from gen.data.dataset import CorpusConfig, MotionWindows
+from gen.data.corpus import CorpusConfig
+from gen.data.dataset import MotionWindows
 from gen.data.expressions import (
     ExpressiveWindows,
     draw_affect,

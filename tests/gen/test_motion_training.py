@@ -9,19 +9,15 @@ from safetensors.numpy import load_file
 
 from gen.audio import load_encoder
 from gen.data.augment import augment, limit_band, mu_law, reverberate, shift_voice
-from gen.data.dataset import (
-    CorpusConfig,
-    MotionWindows,
-    Piece,
-    encode_corpus,
-    join_motion,
-    load_corpus,
-    splice,
-)
+from gen.data.corpus import CorpusConfig, load_corpus
+from gen.data.dataset import MotionWindows
 from gen.data.records import MotionRecord
+from gen.data.speech_features import encode_corpus
+from gen.data.splicing import Piece, join_motion, splice
 from gen.motion import MotionGenerator
 from gen.train.articulation import fit_articulation
-from gen.train.motion import TrainingConfig, train
+from gen.train.denoiser import TrainingConfig
+from gen.train.motion import train
 from gen.train.motion_loss import MotionLoss, lip_geometry
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX
@@ -323,7 +319,7 @@ def test_articulation_is_fitted_on_what_is_not_held_out(tmp_path):
     assert heard.dim == 3
     assert abs(np.corrcoef(found[:, 0], level)[0, 1]) > 0.8
     assert np.corrcoef(found[:, 2], level)[0, 1] > 0.8
-    with pytest.raises(ValueError, match="no more than the 6 records"):
+    with pytest.raises(ValueError, match="all of them held out"):
         fit_articulation({"hold_out": 6}, data, tmp_path / "map")
     with pytest.raises(ValueError, match="unknown keys parts"):
         fit_articulation({"parts": 6}, data, tmp_path / "map")
