@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from gen.pipeline import ProgressHook
+from gen.clip import ProgressHook
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
-from gen.pipeline import TalkingHeadPipeline, prepare_portrait
+from gen.pipeline import TalkingHeadPipeline
+from gen.portraits import prepare_portrait
 from gen.renderers.drawing import Drawing
 from recognizer.motion import MotionTrack
 
@@ -18,7 +19,7 @@ def warm(pipeline: TalkingHeadPipeline) -> None:
     What is loaded by then stays for good: looking for garbage passes it over.
     """
     pipeline.warm_up()
-    renderer, _ = prepare_portrait(_PORTRAIT, 256, square=True)
+    renderer = prepare_portrait(_PORTRAIT, 256).renderer
     with Drawing(renderer) as drawing:
         for _ in drawing.frames(MotionTrack.zeros(2)):
             pass

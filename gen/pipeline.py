@@ -18,8 +18,9 @@ from gen.conditioning import Affect
 from gen.editing import MotionEdit, edited
 from gen.expression import MARGIN
 from gen.mixing import exactly, with_affect, with_residual
+from gen.portraits import PreparedPortrait, prepare_portrait
 from gen.renderers.drawing import Drawing
-from recognizer.media import read_audio, read_image
+from recognizer.media import read_audio
 from recognizer.motion import MotionTrack
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class TalkingHeadPipeline:
 
     def __call__(
         self,
-        portrait: str | os.PathLike | np.ndarray,
+        portrait: str | os.PathLike | np.ndarray | PreparedPortrait,
         audio: str | os.PathLike | np.ndarray,
         affect: Affect | None = None,
         *,
@@ -143,7 +144,8 @@ class TalkingHeadPipeline:
         """Prepare a clip; frames are made as they are read.
 
         Args:
-            portrait: a picture file, or uint8 ``[H, W, 3]`` RGB.
+            portrait: a picture file, uint8 ``[H, W, 3]`` RGB, or what
+                :func:`gen.portraits.prepare_portrait` made of one, with its size and crop.
             audio: any file with sound, or float ``[N]`` at 16 kHz.
             affect: what the face should show; neutral by default.
             size: longer side of the frames in pixels.
@@ -169,7 +171,8 @@ class TalkingHeadPipeline:
         hook = progress or quiet
         hook("reading", 0, None)
         waveform = audio if isinstance(audio, np.ndarray) else read_audio(audio, _RATE)
-        renderer, faces = prepare_portrait(portrait, size, square, hook, refiner=self.refiner)
+        prepared = _prepared(portrait, size, square, hook)
+        renderer = prepared.refined(self.refiner).renderer
         total = max(1, round(len(waveform) / _RATE * fps))
         affect = affect or Affect()
         style = self._style(style, hook)
@@ -178,9 +181,7 @@ class TalkingHeadPipeline:
         if closed_loop > 0 or best_of > 1:
             from gen.loop.rehearsal import SIZE, rehearse
 
-            smaller = renderer
-            if size > SIZE:
-                smaller, _ = prepare_portrait(portrait, SIZE, square, hook, refiner=self.refiner)
+            smaller = prepared.at_most(SIZE).refined(self.refiner).renderer
             affect, generator, loop = rehearse(
                 self, smaller, self.recognizer, waveform, affect, generator, passes=closed_loop,
                 seeds=best_of, edits=edits, style=style, steps=steps, progress=hook,
@@ -190,8 +191,8 @@ class TalkingHeadPipeline:
         )
         sound = (audio, _RATE) if isinstance(audio, np.ndarray) else audio
         return TalkingHeadOutput(
-            renderer.size, fps, total, asked, faces, renderer, exactly(motion, total), sound, hook,
-            loop=loop,
+            renderer.size, fps, total, asked, prepared.faces, renderer, exactly(motion, total),
+            sound, hook, loop=loop,
         )  # fmt: skip
 
     @functools.cached_property
@@ -229,7 +230,7 @@ class TalkingHeadPipeline:
 
     def stream(
         self,
-        portrait: str | os.PathLike | np.ndarray,
+        portrait: str | os.PathLike | np.ndarray | PreparedPortrait,
         audio_chunks: Iterable[np.ndarray],
         affect: Affect | None = None,
         *,
@@ -264,7 +265,8 @@ class TalkingHeadPipeline:
         """
         hook = progress or quiet
         hook("reading", 0, None)
-        renderer, _ = prepare_portrait(portrait, size, square, hook, refiner=self.refiner)
+        prepared = _prepared(portrait, size, square, hook)
+        renderer = prepared.refined(self.refiner).renderer
         style = self._style(style, hook)
         motion = self.stream_motion(
             audio_chunks,
@@ -371,33 +373,10 @@ class TalkingHeadPipeline:
         return edited(with_affect(speech, affect, fps, margin), edits)
 
 
-def prepare_portrait(
-    portrait,
-    size: int,
-    square: bool,
-    hook: ProgressHook = quiet,
-    worn: np.ndarray | None = None,
-    refiner: PatchSampler | None = None,
-):
-    """A renderer for a picture file or array, and how many faces it showed.
-
-    ``worn`` ``[52]`` says what expression the portrait wears, where that is known; otherwise what
-    is plain to see in it is taken. ``refiner`` repaints its mouth.
-    """
-    from gen.renderers.mesh import MeshRenderer
-    from gen.renderers.portrait import Portrait
-
-    hook("fitting the face", 0, None)
-    image = portrait if isinstance(portrait, np.ndarray) else read_image(portrait)
-    fitted = Portrait.from_image(image, size, square)
-    if worn is not None:
-        fitted = replace(fitted, expression=np.asarray(worn, np.float32))
-    renderer = MeshRenderer(fitted)
-    if refiner is not None:
-        from gen.renderers.refined import RefinedRenderer
-
-        renderer = RefinedRenderer(renderer, fitted, refiner)
-    return renderer, fitted.faces
+def _prepared(portrait, size: int, square: bool, hook: ProgressHook) -> PreparedPortrait:
+    if isinstance(portrait, PreparedPortrait):
+        return portrait
+    return prepare_portrait(portrait, size, square, hook)
 
 
 def _load_refiner(folder: Path, name: str | None) -> PatchSampler | None:

@@ -6,9 +6,11 @@ import atexit
 import contextlib
 import importlib.util
 import os
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -77,6 +79,31 @@ def _quiet():
 _QUIET_LOCK = threading.RLock()
 
 
+class _Later(ModuleType):
+    """Stands in for a module until something in it is asked for."""
+
+    def __getattr__(self, name: str):
+        if sys.modules.get(self.__name__) is self:
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def _plots_later():
+    """MediaPipe imports matplotlib, a third of its own start, for one function that plots."""
+    names = ("matplotlib", "matplotlib.pyplot")
+    standing_in = {name: _Later(name) for name in names if name not in sys.modules}
+    if "matplotlib" in standing_in:
+        standing_in["matplotlib"].pyplot = standing_in["matplotlib.pyplot"]
+    sys.modules.update(standing_in)
+    try:
+        yield
+    finally:
+        for name, module in standing_in.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+
+
 class FaceLandmarker:
     """Faces in single pictures, without smoothing over time.
 
@@ -89,8 +116,9 @@ class FaceLandmarker:
 
     def __init__(self, max_faces: int = 1) -> None:
         with _quiet():
-            import mediapipe
-            from mediapipe.tasks.python import BaseOptions, vision
+            with _plots_later():
+                import mediapipe
+                from mediapipe.tasks.python import BaseOptions, vision
 
             self._mediapipe = mediapipe
             self._landmarker = vision.FaceLandmarker.create_from_options(

@@ -27,7 +27,7 @@ def run(
     readable(motion, "motion file")
     identity = signer(mark, certificate, key)
 
-    from gen.pipeline import prepare_portrait
+    from gen.portraits import prepare_portrait
     from gen.provenance import marked_clip
 
     with progress_bar() as hook:
@@ -35,9 +35,12 @@ def run(
         if fps is not None:
             track = track.resampled(fps)
         in_range(track.fps, 1, 120, "the motion's frame rate")
-        renderer, faces = prepare_portrait(portrait, size, square, hook, worn)
-        if faces > 1:
-            typer.echo(f"{faces} faces in {portrait.name}: the largest one moves", err=True)
+        prepared = prepare_portrait(portrait, size, square, hook, worn)
+        renderer = prepared.renderer
+        if prepared.faces > 1:
+            typer.echo(
+                f"{prepared.faces} faces in {portrait.name}: the largest one moves", err=True
+            )
         width, height = renderer.size
         with marked_clip(
             output, width, height, track.fps, sound, mark=mark, identity=identity

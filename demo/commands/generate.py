@@ -14,6 +14,7 @@ from demo.marks import signer
 from demo.progress import progress_bar
 from gen.conditioning import Affect
 from gen.editing import MotionEdit
+from gen.portraits import prepared_beside
 from gen.text import speak
 
 
@@ -46,24 +47,28 @@ def run(
         readable(style, "style")
     identity = signer(mark, certificate, key)
 
-    import torch
+    with (
+        prepared_beside(portrait, size, square) as prepared,
+        progress_bar() as hook,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        hook("loading models", 0, None)
+        import torch
 
-    from gen.pipeline import TalkingHeadPipeline
+        from gen.pipeline import TalkingHeadPipeline
 
-    generator = torch.Generator().manual_seed(seed)
-    with progress_bar() as hook, tempfile.TemporaryDirectory() as folder:
         if text is not None:
             hook("speaking", 0, None)
             spoken = speak(text)
             audio = spoken.save(Path(folder) / "speech.wav")
             told = any(x is not None for x in (emotion, valence, arousal, au, timeline))
             affect = affect if told else spoken.affect
-        hook("loading models", 0, None)
+            hook("loading models", 0, None)
         pipeline = TalkingHeadPipeline.from_pretrained(model, expression)
         clip = pipeline(
-            portrait, audio, affect, size=size, fps=fps, square=square, steps=steps,
-            edits=edits, style=style, closed_loop=closed_loop, best_of=best_of,
-            generator=generator, progress=hook,
+            prepared(hook), audio, affect, fps=fps, steps=steps, edits=edits, style=style,
+            closed_loop=closed_loop, best_of=best_of, progress=hook,
+            generator=torch.Generator().manual_seed(seed),
         )  # fmt: skip
         if clip.faces > 1:
             typer.echo(f"{clip.faces} faces in {portrait.name}: the largest one speaks", err=True)

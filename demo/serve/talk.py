@@ -16,7 +16,8 @@ from demo.limits import few_pixels
 from demo.live import LiveAffect
 from gen.conditioning import Affect
 from gen.maker import SOURCE_TYPE
-from gen.pipeline import TalkingHeadPipeline, prepare_portrait
+from gen.pipeline import TalkingHeadPipeline
+from gen.portraits import prepare_portrait
 from gen.renderers.drawing import Drawing
 from gen.watermark import Watermark
 from recognizer.facs import ARKIT_NAMES, POSE_NAMES
@@ -162,7 +163,7 @@ class Talk:
             self._emit({"type": "error", "message": message})
 
     def _speak(self) -> None:
-        renderer, _ = prepare_portrait(_picture(self._portrait), self._request.size, square=True)
+        renderer = prepare_portrait(_picture(self._portrait), self._request.size).renderer
         with Drawing(renderer) as drawing:
             for _ in drawing.frames(MotionTrack.zeros(2)):
                 pass  # what first frames allocate need not be waited for later

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gen import Affect, TalkingHeadPipeline
-from gen.pipeline import prepare_portrait
+from gen.portraits import prepare_portrait
 from recognizer.facs import EMOTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def main() -> None:
     )  # fmt: skip
     frames = list(clip.frames)
     speaking = [frames[i] for i in np.linspace(8, len(frames) - 12, 7).astype(int)]
-    renderer, _ = prepare_portrait(EXAMPLES / "portrait.png", SIZE, True)
+    renderer = prepare_portrait(EXAMPLES / "portrait.png", SIZE).renderer
     feeling = [
         renderer.render(Affect.emotion(name).curves(np.zeros(1)).blendshapes()[0], np.zeros(6))
         for name in EMOTIONS

@@ -11,7 +11,8 @@ import numpy as np
 from gen.bench.motion import lip_opening
 from gen.clip import ProgressHook
 from gen.conditioning import Affect
-from gen.pipeline import TalkingHeadPipeline, prepare_portrait
+from gen.pipeline import TalkingHeadPipeline
+from gen.portraits import prepare_portrait
 from gen.renderers.base import Renderer, before_first_frame
 from recognizer.affect import AffectTrack
 from recognizer.facs import AU_INDEX, EMOTION_TO_AU, EMOTIONS
@@ -115,7 +116,7 @@ def show_and_read(
     rows: list[Shown] = []
     total = len(portraits) * len(speech) * len(wanted)
     for portrait, image in portraits.items():
-        renderer, _ = prepare_portrait(image, size, square=True)
+        renderer = prepare_portrait(image, size).renderer
         for sentence, speak in speech.items():
             rest, calm = None, speak(Affect())
             for emotion, intensity in wanted:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gen.pipeline import ProgressHook
+from gen.clip import ProgressHook
 from gen.renderers.mesh import MeshRenderer
 from gen.renderers.portrait import Portrait
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, sides

@@ -27,7 +27,8 @@ from gen.loop.controller import STEERED, Errors, Seen
 from gen.loop.mirror import mean_of
 from gen.loop.rehearsal import FPS, rehearse
 from gen.loop.report import LoopReport
-from gen.pipeline import TalkingHeadPipeline, prepare_portrait
+from gen.pipeline import TalkingHeadPipeline
+from gen.portraits import prepare_portrait
 from gen.renderers.base import Renderer, before_first_frame
 from recognizer.facs import ARKIT_INDEX, AU_TO_ARKIT, EMOTIONS, sides
 from recognizer.metrics.agreement import pearson
@@ -128,7 +129,8 @@ def try_loop(
 
         @functools.cache
         def prepared(image=image) -> tuple[Renderer, _Reader]:
-            renderer, _ = prepare_portrait(image, size, square=True, refiner=pipeline.refiner)
+            portrait = prepare_portrait(image, size, square=True)
+            renderer = portrait.refined(pipeline.refiner).renderer
             neutral = _motion(pipeline, waveform, Affect(), _seed())
             return renderer, _Reader(renderer, neutral, readers)
 

@@ -20,8 +20,9 @@ import cv2
 import numpy as np
 
 from gen.bench.stages import StageClock, peak_memory
+from gen.clip import ProgressHook
 from gen.driving import Driver, measure_driver, relative_motion
-from gen.pipeline import ProgressHook, prepare_portrait
+from gen.portraits import prepare_portrait
 from gen.renderers.portrait import frame_face
 from recognizer.media import iter_frames
 from recognizer.metrics.extras import UnavailableError
@@ -86,7 +87,7 @@ def _one_clip(path: Path, size: int, frames: int, judge: Judge, hook, refiner) -
     if len(camera) < 4:
         raise ValueError(f"{path.name} shows a face in fewer than four frames")
     clock("set-up", 0, None)
-    renderer, _ = prepare_portrait(portrait, size, True, worn=worn, refiner=refiner)
+    renderer = prepare_portrait(portrait, size, worn=worn).refined(refiner).renderer
     clock.stop()
     moves = list(zip(motion.blendshapes, motion.pose, strict=True))[driver.first :]
     renderer.render(*moves[0])  # compiled before it is timed
@@ -113,7 +114,7 @@ def _draw_some(path: Path, size: int, count: int = 10) -> None:
     driver = measure_driver(path, lambda *_: None, count)
     motion, worn = relative_motion(driver)
     frame = next(islice(iter_frames(path), driver.first, None))
-    renderer, _ = prepare_portrait(frame, size, True, worn=worn)
+    renderer = prepare_portrait(frame, size, worn=worn).renderer
     for blendshapes, pose in zip(motion.blendshapes, motion.pose, strict=True):
         renderer.render(blendshapes, pose)
 

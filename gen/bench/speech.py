@@ -35,7 +35,7 @@ from gen.bench.nonspeech import nonspeech_benchmark, pause_benchmark
 from gen.bench.seams import seam_benchmark
 from gen.bench.talker import Talker, remembering
 from gen.clip import ProgressHook
-from gen.pipeline import prepare_portrait
+from gen.portraits import prepare_portrait
 from recognizer.metrics.extras import UnavailableError
 from recognizer.motion import MotionTrack
 
@@ -201,7 +201,7 @@ def _dynamics(
     ]
     if portrait is None or not films:
         raise UnavailableError("no portrait to draw on, or no film to compare with")
-    renderer, _ = prepare_portrait(portrait, _SIZE, True, hook)
+    renderer = prepare_portrait(portrait, _SIZE, hook=hook).renderer
     real = real_clips([clip for clip, _ in films])
     other = [(talk(waveform, seed + i), waveform) for i, waveform in enumerate(sounds.values())]
     for name, rows in clips.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from gen.pipeline import ProgressHook
+from gen.clip import ProgressHook
 
 
 class StageClock:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gen.pipeline import ProgressHook
+from gen.clip import ProgressHook
 from recognizer.face_model import BROWS, FACE_BOTTOM, FACE_TOP, LIPS, LOWER_LID, UPPER_LID
 from recognizer.fitting import FaceFitter
 from recognizer.media import iter_frames, probe

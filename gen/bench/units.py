@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gen.bench.affect import ASKED_UNITS
+from gen.clip import ProgressHook
 from gen.conditioning import Affect
-from gen.pipeline import ProgressHook
 from gen.renderers.mesh import MeshRenderer
 from gen.renderers.portrait import Portrait
 from recognizer.facs import AU_INDEX, AU_NAMES

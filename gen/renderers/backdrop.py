@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.spatial import Delaunay
+import scipy  # its packages load when they are asked for
 
 from gen.renderers.camera import HeadCamera
 from gen.renderers.matte import bust_coordinates, split_layers
@@ -178,7 +178,7 @@ def _surroundings(rim: np.ndarray, follow: np.ndarray, cell: float):
     polygon = rim.astype(np.float32)
     outside = np.array([cv2.pointPolygonTest(polygon, (float(x), float(y)), True) for x, y in grid])
     points = np.concatenate([rim, grid[outside < -0.45 * cell]])
-    triangles = Delaunay(points).simplices
+    triangles = scipy.spatial.Delaunay(points).simplices
     middle = points[triangles].mean(1)
     own = (triangles < len(rim)).sum(1)
     inside = np.array([

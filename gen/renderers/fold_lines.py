@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline, RBFInterpolator
+import scipy  # its packages load when they are asked for
 
 from recognizer.facs import ARKIT_INDEX, sides
 
@@ -185,7 +185,10 @@ class _Half:
         out on the moved face and carried back to the portrait's.
         """
         shift = self._points[:468, :2] - moved[:468]
-        return curve + RBFInterpolator(moved[:468], shift, neighbors=12, kernel="linear")(curve)
+        spread = scipy.interpolate.RBFInterpolator(
+            moved[:468], shift, neighbors=12, kernel="linear"
+        )
+        return curve + spread(curve)
 
 
 def _middle(points: np.ndarray, frame: np.ndarray) -> Iterator[Crease]:
@@ -220,7 +223,7 @@ def _smooth(chain) -> np.ndarray:
     """A curve ``[200, 2]`` through points."""
     chain = np.asarray(chain)
     along = np.cumsum(np.r_[0, np.linalg.norm(np.diff(chain, axis=0), axis=1)])
-    return CubicSpline(along, chain)(np.linspace(0, along[-1], 200))
+    return scipy.interpolate.CubicSpline(along, chain)(np.linspace(0, along[-1], 200))
 
 
 def _flat(chain: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy  # its packages load when they are asked for
 
 from gen.renderers.fold_lines import Crease, creases
 from gen.renderers.kernels import shade
@@ -114,7 +114,7 @@ def _profile(line: Crease, size: tuple[int, int], scale: float, slant: np.ndarra
     high = np.clip(np.ceil(line.curve.max(0) + reach).astype(int), 0, size[::-1])
     ys, xs = np.mgrid[low[1] : high[1], low[0] : high[0]]
     pixels = np.stack([xs.ravel(), ys.ravel()], -1)
-    away, nearest = cKDTree(line.curve).query(pixels, distance_upper_bound=reach)
+    away, nearest = scipy.spatial.cKDTree(line.curve).query(pixels, distance_upper_bound=reach)
     seen = np.isfinite(away)
     pixels, away, nearest = pixels[seen], away[seen] / width, nearest[seen]
     tangent = np.gradient(line.curve, axis=0)[nearest]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gen.data.expressions import FPS, ExpressiveWindows
-from gen.pipeline import prepare_portrait
+from gen.portraits import prepare_portrait
 from gen.renderers.base import before_first_frame
 from recognizer.facs import ARKIT_NAMES
 from recognizer.tracker import FaceTracker, NoFaceError, largest
@@ -76,7 +76,7 @@ def drawn_motion(
 
 def _drawn(path: str, windows: ExpressiveWindows, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients ``[N, 52]`` as they were commanded, and as they were tracked."""
-    renderer, _ = prepare_portrait(path, _SIZE, square=True)
+    renderer = prepare_portrait(path, _SIZE).renderer
     batch = windows.batch(np.random.default_rng([seed, 3]), _WINDOWS, _FRAMES, 0)
     told = batch["shown"].reshape(-1, batch["shown"].shape[-1])
     told[:, :52] = told[:, :52].clip(0, 1)
