@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from demo.checks import in_range, picture, readable, writable
@@ -9,6 +10,7 @@ from demo.commands.bench import report
 from demo.progress import progress_bar
 
 _EXAMPLES = Path(__file__).parents[1] / "examples"
+_COMMAND = (sys.executable, "-c", "from demo.cli import app; app()")
 
 
 def run(
@@ -30,7 +32,7 @@ def run(
 
     runs = [Run(size, length) for length in seconds for size in sizes]
     with progress_bar() as hook:
-        figures = speed_figures(portrait, speech, runs, live, hook)
+        figures = speed_figures(portrait, speech, runs, live, _COMMAND, hook)
     _print(figures)
     if json:
         report(figures, json)

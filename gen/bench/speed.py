@@ -12,10 +12,12 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import scipy
 
 from gen.bench.live import live_figures
 from gen.bench.stages import StageClock, in_fresh_process
 from gen.clip import ProgressHook, quiet
+from gen.portraits import prepared_beside
 from recognizer.media import ffmpeg_command, read_audio, read_image
 from recognizer.pool import usable_cores
 
@@ -41,6 +43,7 @@ def speed_figures(
     speech: Path,
     runs: Sequence[Run],
     live_seconds: float,
+    command: Sequence[str],
     progress: ProgressHook = quiet,
 ) -> dict:
     """Times of clips and of live frames on this machine.
@@ -50,21 +53,21 @@ def speed_figures(
         speech: a file with sound.
         runs: what is made.
         live_seconds: how much speech is fed in real time; 0 for none.
+        command: how ``facewright`` is called.
 
     Returns:
-        ``machine``; ``clips``, a row each: seconds of every stage, ``wall``, ``realtime`` (wall
-        time a second of clip), ``cpu`` (seconds of computing) and ``peak_mb`` (see
-        :class:`gen.bench.stages.Spent`; a fresh process makes each clip, so that its imports are
-        among its stages), and ``still``, the time in which ffmpeg encodes the portrait as a still
-        of the same length and size, with ``ratio`` to it, and the machine's ``load`` before;
-        ``live``, see
-        :func:`gen.bench.live.live_figures`.
+        ``machine``; ``clips``, a row each: ``wall``, the seconds from the call of
+        ``facewright generate`` to its end, ``realtime`` (those a second of clip), ``cpu`` (seconds
+        of computing in it, of all its processes; not on Windows); of the same clip made once more
+        in a fresh process, the seconds of every stage, imports among them, and ``peak_mb``;
+        ``still``, the time in which ffmpeg encodes the portrait as a still of the same length and
+        size, with ``ratio`` to it, and the machine's ``load`` before; ``live``, see :func:`gen.bench.live.live_figures`.
     """
     total = len(runs) + (live_seconds > 0)
     rows = []
     for done, run in enumerate(runs):
         progress("clips", done, total)
-        rows.append(_clip_row(portrait, speech, run))
+        rows.append(_clip_row(portrait, speech, run, command))
     figures = {"machine": machine(), "clips": rows}
     if live_seconds > 0:
         progress("clips", len(runs), total)
@@ -89,10 +92,13 @@ def _load() -> float | None:
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
-def _clip_row(portrait: Path, speech: Path, run: Run) -> dict:
+def _clip_row(portrait: Path, speech: Path, run: Run, command: Sequence[str]) -> dict:
     load = _load()
-    stages, spent = in_fresh_process(made_clip, portrait, speech, run)
-    wall = sum(stages.values())
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder) / "speech.wav"
+        scipy.io.wavfile.write(sound, RATE, repeated(speech, run.seconds))
+        wall, cpu = _generated([*command, "generate", portrait, sound], run.size)
+        stages, peak = in_fresh_process(made_clip, portrait, sound, run.size)
     still = _still(portrait, run)
     return {
         "size": run.size,
@@ -100,28 +106,38 @@ def _clip_row(portrait: Path, speech: Path, run: Run) -> dict:
         "stages": {name: round(taken, 3) for name, taken in stages.items()},
         "wall": round(wall, 2),
         "realtime": round(wall / run.seconds, 3),
-        "cpu": round(spent.cpu, 2),
-        "peak_mb": None if spent.peak_mb is None else round(spent.peak_mb),
+        "cpu": round(cpu, 2),
+        "peak_mb": None if peak is None else round(peak),
         "still": round(still, 2),
         "ratio": round(wall / still, 2),
         "load": load,
     }
 
 
-def made_clip(portrait: Path, speech: Path, run: Run) -> dict[str, float]:
+def _generated(command: list, size: int) -> tuple[float, float]:
+    """The command's seconds by the clock, and of computing."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*command, "-o", Path(folder) / "clip.mp4", "--size", str(size)]
+        start, before = perf_counter(), os.times()
+        subprocess.run(command, check=True, capture_output=True)
+        wall, after = perf_counter() - start, os.times()
+    return wall, sum(after[2:4]) - sum(before[2:4])
+
+
+def made_clip(portrait: Path, speech: Path, size: int) -> dict[str, float]:
     """Make a clip as ``facewright generate`` does; returns the seconds of each stage."""
     clock = StageClock(quiet)
     clock("loading models", 0, None)
-    import torch
+    with prepared_beside(portrait, size) as prepared, tempfile.TemporaryDirectory() as folder:
+        import torch
 
-    from gen.pipeline import TalkingHeadPipeline
+        from gen.pipeline import TalkingHeadPipeline
 
-    pipeline = TalkingHeadPipeline.from_pretrained()
-    clip = pipeline(
-        portrait, repeated(speech, run.seconds), size=run.size, fps=FPS,
-        generator=torch.Generator().manual_seed(0), progress=clock,
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
+        pipeline = TalkingHeadPipeline.from_pretrained()
+        clip = pipeline(
+            prepared(clock), speech, fps=FPS, generator=torch.Generator().manual_seed(0),
+            progress=clock,
+        )  # fmt: skip
         clip.save(Path(folder) / "clip.mp4")
     clock.stop()
     return clock.seconds

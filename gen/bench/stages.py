@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -45,36 +43,22 @@ class StageClock:
 
 def peak_memory(function: Callable, *arguments) -> float | None:
     """The most memory a call needs, in MB (see :func:`in_fresh_process`)."""
-    return in_fresh_process(function, *arguments)[1].peak_mb
+    return in_fresh_process(function, *arguments)[1]
 
 
-@dataclass(frozen=True)
-class Spent:
-    """What a process took, its interpreter and imports among it.
-
-    Attributes:
-        peak_mb: the most memory; None where the system keeps no account of it (Windows).
-        cpu: seconds of computing, of all its threads and (not on Windows) of the processes that it
-            started; others' work on the machine hardly changes them.
-    """
-
-    peak_mb: float | None
-    cpu: float
-
-
-def in_fresh_process(function: Callable, *arguments) -> tuple[Any, Spent]:
-    """What a call returns, and what it took, in a process of its own.
+def in_fresh_process(function: Callable, *arguments) -> tuple[Any, float | None]:
+    """What a call returns, and the most memory in MB that it needs in a process of its own, the
+    interpreter and imports among it; None where the system keeps no account of it (Windows).
 
     Args:
         function: importable by name, as its arguments must be picklable for the new process.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_spent, function, arguments).result()
+        return pool.submit(_with_peak, function, arguments).result()
 
 
-def _spent(function: Callable, arguments: tuple) -> tuple[Any, Spent]:
-    result = function(*arguments)
-    return result, Spent(_peak(), sum(os.times()[:4]))
+def _with_peak(function: Callable, arguments: tuple) -> tuple[Any, float | None]:
+    return function(*arguments), _peak()
 
 
 def _peak() -> float | None:

@@ -1,11 +1,15 @@
 """Speed of clips and of live frames, with a random network."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from gen.bench import live, speed
 from gen.bench.speed import Run, speed_figures
-from gen.bench.stages import Spent
+
+#: Stands for the command: it sleeps, and computes a little.
+COMMAND = [sys.executable, "-S", "-c", "import time; time.sleep(0.5); sum(range(2_000_000))"]
 
 
 @pytest.fixture
@@ -16,14 +20,14 @@ def tiny(monkeypatch, tiny_pipeline):
 
 
 def test_a_clip_is_timed_stage_by_stage(tiny, monkeypatch, portrait_path, speech_path):
-    spent = Spent(peak_mb=123.4, cpu=4.567)
-    monkeypatch.setattr(speed, "in_fresh_process", lambda work, *given: (work(*given), spent))
-    figures = speed_figures(portrait_path, speech_path, [Run(128, 1.0)], 0)
+    monkeypatch.setattr(speed, "in_fresh_process", lambda work, *given: (work(*given), 123.4))
+    figures = speed_figures(portrait_path, speech_path, [Run(128, 1.0)], 0, COMMAND)
     (row,) = figures["clips"]
     assert {"fitting the face", "listening", "rendering"} <= row["stages"].keys()
-    assert row["wall"] == pytest.approx(sum(row["stages"].values()), abs=0.02)
+    assert all(seconds > 0 for seconds in row["stages"].values())
+    assert row["wall"] > 0.5 and 0 < row["cpu"] < row["wall"] - 0.3, "it sleeps most of it"
     assert row["realtime"] == pytest.approx(row["wall"], rel=0.02)
-    assert row["peak_mb"] == 123 and row["cpu"] == 4.57 and row["ratio"] > 0
+    assert row["peak_mb"] == 123 and row["ratio"] > 0
     assert "live" not in figures
 
 
