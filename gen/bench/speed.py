@@ -61,7 +61,8 @@ def speed_figures(
         of computing in it, of all its processes; not on Windows); of the same clip made once more
         in a fresh process, the seconds of every stage, imports among them, and ``peak_mb``;
         ``still``, the time in which ffmpeg encodes the portrait as a still of the same length and
-        size, with ``ratio`` to it, and the machine's ``load`` before; ``live``, see :func:`gen.bench.live.live_figures`.
+        size, with ``ratio`` to it, and the machine's ``load`` before; ``live``, see
+        :func:`gen.bench.live.live_figures`.
     """
     total = len(runs) + (live_seconds > 0)
     rows = []
