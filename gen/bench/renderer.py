@@ -25,12 +25,13 @@ from gen.driving import Driver, measure_driver, relative_motion
 from gen.portraits import prepare_portrait
 from gen.renderers.portrait import frame_face
 from recognizer.media import iter_frames
+from recognizer.metrics.background import background_mask
 from recognizer.metrics.extras import UnavailableError
 from recognizer.metrics.identity import FaceDescriptor, identity_similarity
 from recognizer.metrics.image import PerceptualDistance, psnr, ssim
 from recognizer.metrics.keypoints import KEYPOINT_GROUPS, KeypointDistance, aligned
 from recognizer.metrics.regions import REGIONS, crop, region_boxes
-from recognizer.metrics.temporal import background_mask, flicker
+from recognizer.metrics.temporal import flicker
 from recognizer.tracker import FaceTracker
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ import numpy as np
 
 from recognizer.evaluation.measures import ClipMeasures
 from recognizer.media import iter_frames, read_image
+from recognizer.metrics.background import Background
 from recognizer.metrics.extras import UnavailableError
 from recognizer.metrics.identity import FaceDescriptor
 from recognizer.metrics.image import PerceptualDistance, psnr, ssim
-from recognizer.metrics.temporal import Flicker, background_mask
+from recognizer.metrics.temporal import Flicker
 from recognizer.metrics.warping import warping_error
 from recognizer.tracker import FaceTracker
 
@@ -28,6 +29,7 @@ _SLACK = 2
 #: Faces overlap by this much at least, and sides' ratios differ by less, where pictures show the
 #: same place.
 _SAME_PLACE, _SAME_SHAPE = 0.5, 0.02
+_FLICKER = ("flicker", "flicker_background")
 IMAGE_MEASURES = ("psnr", "ssim", "st_lpips", "lpips")
 
 
@@ -41,21 +43,19 @@ def add_frame_measures(measures: ClipMeasures, path: Path, points: np.ndarray) -
     """
     factor = min(1.0, _SIDE / max(measures.size))
     points = points * np.float32(factor)
-    whole, quiet = Flicker(), None
+    flicker, background = Flicker(), None
     wanted = set(_spread(np.flatnonzero(measures.success), _DESCRIBED).tolist())
     describe = _descriptor()
     described = []
 
     def small_frames():
         """Frames for the flow; on their way all else is measured, so that each is read once."""
-        nonlocal quiet
+        nonlocal background
         for i, frame in enumerate(iter_frames(path, max_side=_SIDE)):
-            if i == 0:
-                mask = background_mask(points, (frame.shape[1], frame.shape[0]))
-                quiet = None if mask is None else Flicker(mask)
-            whole.update(frame)
-            if quiet:
-                quiet.update(frame)
+            if background is None:
+                background = Background(points, (frame.shape[1], frame.shape[0]))
+            flicker.update(frame)
+            background.update(frame)
             if i in wanted and not isinstance(describe, str):
                 described.append(describe(frame, points[i]))
             yield shrunk_to(frame, _FLOW_SIDE)
@@ -65,8 +65,15 @@ def add_frame_measures(measures: ClipMeasures, path: Path, points: np.ndarray) -
         measures.descriptors = np.array(described)
     if isinstance(describe, str):
         measures.reasons["identity_similarity"] = describe
-    _put_flicker(measures, "flicker", whole, "")
-    _put_flicker(measures, "flicker_background", quiet, "no background is free of the head")
+    if len(measures) < 3:
+        measures.reasons |= dict.fromkeys(_FLICKER, "fewer than three frames")
+        return
+    measures.put("flicker", flicker.compute(), "")
+    mask = background.mask()
+    if mask is None:
+        measures.reasons["flicker_background"] = "no background is free of the head"
+    else:
+        measures.put("flicker_background", flicker.compute(mask), "")
 
 
 def shrunk_to(frame: np.ndarray, side: int) -> np.ndarray:
@@ -78,15 +85,6 @@ def shrunk_to(frame: np.ndarray, side: int) -> np.ndarray:
         return frame
     size = tuple(max(16, round(extent * factor)) for extent in (frame.shape[1], frame.shape[0]))
     return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-
-
-def _put_flicker(measures: ClipMeasures, name: str, flicker: Flicker | None, lacking: str) -> None:
-    if flicker is None:
-        measures.reasons[name] = lacking
-    elif len(measures) < 3:
-        measures.reasons[name] = "fewer than three frames"
-    else:
-        measures.put(name, flicker.compute(), "")
 
 
 @functools.cache

@@ -58,7 +58,7 @@ def aligned(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     """A face turned, scaled and shifted in the picture so that its bones lie on another's.
 
     What :func:`keypoint_distance` finds afterwards is expression, and what a head out of the
-    picture's plane does. Least squares over :data:`STEADY` (Umeyama 1991, in the plane).
+    picture's plane does (:func:`similarity`).
 
     Args:
         points: ``[478, 2 or 3]`` landmarks in pixels.
@@ -67,14 +67,28 @@ def aligned(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     Returns:
         float64 ``[478, 2]``.
     """
+    motion = similarity(points, target)
+    return np.asarray(points, np.float64)[:, :2] @ motion[:, :2].T + motion[:, 2]
+
+
+def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The turn, scale and shift in the picture that lay one face's bones on another's.
+
+    Least squares over :data:`STEADY` (Umeyama 1991, in the plane).
+
+    Args:
+        points: ``[478, 2 or 3]`` landmarks in pixels.
+        target: ``[478, 2 or 3]``.
+
+    Returns:
+        float64 ``[2, 3]``, to be applied to ``(x, y, 1)``.
+    """
     # In the complex plane a similarity is one multiplication and one addition.
-    a, b = (np.asarray(x, np.float64)[:, 0] + 1j * np.asarray(x, np.float64)[:, 1]
-            for x in (points, target))  # fmt: skip
-    steady = list(STEADY)
-    from_, to = a[steady] - a[steady].mean(), b[steady] - b[steady].mean()
-    turn = np.vdot(from_, to) / np.vdot(from_, from_).real
-    moved = (a - a[steady].mean()) * turn + b[steady].mean()
-    return np.stack([moved.real, moved.imag], axis=1)
+    a, b = (np.asarray(x, np.float64)[list(STEADY), :2] @ (1, 1j) for x in (points, target))
+    from_ = a - a.mean()
+    turn = np.vdot(from_, b - b.mean()) / np.vdot(from_, from_).real
+    shift = b.mean() - turn * a.mean()
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
 class KeypointDistance:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recognizer.metrics.temporal import Flicker, background_mask, flicker
+from recognizer.metrics.temporal import Flicker, flicker
 
 
 def test_alternation_by_a_gives_a():
@@ -34,15 +34,4 @@ def test_too_little_to_say():
     with pytest.raises(ValueError, match="three frames"):
         metric.compute()
     with pytest.raises(ValueError, match="no pixel"):
-        Flicker(np.zeros((2, 2), bool))
-
-
-def test_background_is_where_no_head_is(picture, tracker):
-    (face,) = tracker.detect(picture)
-    height, width = picture.shape[:2]
-    mask = background_mask(face.points[None], (width, height))
-    inside = np.rint(face.points[:, :2]).astype(int)
-    assert not mask[inside[:, 1], inside[:, 0]].any()
-    assert mask[0, 0] and mask[0, -1] and not mask[-1].any()
-    # A face that fills the picture leaves nothing.
-    assert background_mask(face.points[None] - (250, 250, 0), (250, 250)) is None
+        flicker(np.zeros((3, 2, 2, 3), np.uint8), np.zeros((2, 2), bool))
