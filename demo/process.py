@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import atexit
 import gc
+import logging
 import os
 import sys
-import threading
 from typing import NoReturn
 
 import typer
+
+#: With what the process ends, once that is known.
+_status: int | None = None
 
 
 def settle() -> None:
@@ -30,19 +33,25 @@ def settle() -> None:
 
     gc.callbacks.append(as_usual)
     gc.set_threshold(1_000_000)
+    atexit.register(_vanish)  # before all others, so that it is called after them
 
 
 def leave(code: object) -> NoReturn:
-    """End the process as ``sys.exit(code)`` does, but leave memory to the system: Python would take
-    torch's modules apart one by one, for a second."""
-    if not isinstance(code, int | None):
-        print(code, file=sys.stderr)
-        code = 1
-    threading._shutdown()  # waits for other threads, and pools' for theirs
-    atexit._run_exitfuncs()
+    """End the process as ``sys.exit(code)`` does, but leave memory to the system after
+    :func:`settle`: Python would take torch's modules apart one by one, for a second."""
+    global _status
+    _status = code if isinstance(code, int) else int(code is not None)
+    sys.exit(code)
+
+
+def _vanish() -> None:
+    """What is called when all threads have ended and all else is tidied."""
+    if _status is None:
+        return
+    logging.shutdown()  # its own call is older than this one
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code or 0)
+    os._exit(_status)
 
 
 class Application(typer.Typer):
@@ -53,6 +62,4 @@ class Application(typer.Typer):
         try:
             return super().__call__(*args, **kwargs)
         except SystemExit as end:
-            if "torch" not in sys.modules:
-                raise
             leave(end.code)

@@ -8,8 +8,9 @@ import pytest
 
 SCRIPT = """
 import atexit, concurrent.futures, sys, time
-from demo.process import leave
+from demo.process import leave, settle
 
+settle()
 atexit.register(print, "tidied")
 pool = concurrent.futures.ThreadPoolExecutor()
 pool.submit(lambda: (time.sleep(0.2), print("waited for")))
