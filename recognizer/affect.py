@@ -17,7 +17,7 @@ from recognizer.smoothing import one_euro
 if TYPE_CHECKING:
     import pandas
 
-    from recognizer.explain import Explanation
+    from recognizer.explanation import Explanation
     from recognizer.micro_expressions import MicroExpression
     from recognizer.tracker import FaceTrack
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recognizer.explanation import Conclusion, Interpretation, Observation
+
 if TYPE_CHECKING:
-    from recognizer.explain import Conclusion, Interpretation, Observation
     from recognizer.voice import VoiceTrack
     from recognizer.words import Reading
 
