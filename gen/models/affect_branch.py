@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from gen.models.blocks import Block, rotary, sinusoid
+from gen.models.blocks import Trunk
 from recognizer.facs import AU_MAX, AU_NAMES, EMOTIONS
 from recognizer.network import BaseOutput, Network, register_to_config
 
@@ -43,7 +42,7 @@ class AffectBranchOutput(BaseOutput):
     sample: Tensor
 
 
-class AffectBranch(Network):
+class AffectBranch(Trunk, Network):
     """Predicts the difference that affect makes to the clean motion that a neutral denoiser makes.
 
     Motion is ``neutral + residual``. Both are denoised in step: the frozen
@@ -78,8 +77,6 @@ class AffectBranch(Network):
         residual: bool = True,
     ) -> None:
         super().__init__()
-        if dim % (2 * heads):
-            raise ValueError(f"dim {dim} is not divisible by twice the number of heads, {heads}")
         self.audio_in = nn.Conv1d(audio_dim, dim, 2 * audio_context + 1)
         self.motion_in = nn.Linear(2 * motion_dim, dim)
         self.prefix_in = nn.Linear(2 * motion_dim, dim)
@@ -87,15 +84,7 @@ class AffectBranch(Network):
         widths = (2 * len(AU_NAMES), 2, len(EMOTIONS))
         self.affect_in = nn.ModuleList(nn.Linear(width, dim) for width in widths)
         self.null_affect = nn.Parameter(torch.randn(len(widths), dim) * 0.02)
-        self.time = nn.Sequential(nn.Linear(256, dim), nn.SiLU(), nn.Linear(dim, dim))
-        self.modulation = nn.Linear(dim, 6 * dim)
-        self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio, dropout) for _ in range(depth))
-        self.norm_out = nn.LayerNorm(dim, elementwise_affine=False)
-        self.modulation_out = nn.Linear(dim, 2 * dim)
-        self.motion_out = nn.Linear(dim, motion_dim)
-        for layer in (self.modulation, self.modulation_out, self.motion_out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.build_trunk(motion_dim, dim, depth, heads, mlp_ratio, dropout)
 
         self.register_buffer("residual_mean", torch.zeros(motion_dim))
         self.register_buffer("residual_std", torch.ones(motion_dim))
@@ -181,14 +170,7 @@ class AffectBranch(Network):
         tokens = torch.cat([past, self.motion_in(torch.cat([sample, neutral], dim=-1))], dim=1)
         tokens = tokens + audio + affect
 
-        timestep = torch.as_tensor(timestep, device=sample.device).expand(batch)
-        condition = F.silu(self.time(sinusoid(timestep, 256).to(sample.dtype)))
-        modulation = rearrange(self.modulation(condition), "b (n d) -> n b 1 d", n=6)
-        rotation = rotary(before + length, self.config.dim // self.config.heads, tokens)
-        for block in self.blocks:
-            tokens = block(tokens, modulation, rotation)
-        shift, scale = self.modulation_out(condition)[:, None].chunk(2, dim=-1)
-        out = self.motion_out(self.norm_out(tokens[:, before:]) * (1 + scale) + shift)
+        out = self.decoded(tokens, self.embedded(timestep, sample), before)
         if self.config.residual:
             out = out * known.any(1)[:, None, None]
         return AffectBranchOutput(sample=out) if return_dict else (out,)

@@ -39,6 +39,52 @@ class Block(nn.Module):
         return tokens + gate2 * self.dropout(self.mlp(x))
 
 
+class Trunk:
+    """What both denoisers of motion do with their tokens, as a mixin of a ``torch.nn.Module``: the
+    timestep's embedding, :class:`Block` after block, and the way back to motion."""
+
+    def build_trunk(
+        self, motion_dim: int, dim: int, depth: int, heads: int, mlp_ratio: float, dropout: float
+    ) -> None:
+        """Add the layers; those that modulate and the last one begin at zero.
+
+        Raises:
+            ValueError: ``dim`` is not divisible by ``2 * heads``.
+        """
+        if dim % (2 * heads):
+            raise ValueError(f"dim {dim} is not divisible by twice the number of heads, {heads}")
+        self.time = nn.Sequential(nn.Linear(256, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.modulation = nn.Linear(dim, 6 * dim)
+        self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio, dropout) for _ in range(depth))
+        self.norm_out = nn.LayerNorm(dim, elementwise_affine=False)
+        self.modulation_out = nn.Linear(dim, 2 * dim)
+        self.motion_out = nn.Linear(dim, motion_dim)
+        for layer in (self.modulation, self.modulation_out, self.motion_out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def embedded(self, timestep: Tensor | int, sample: Tensor) -> Tensor:
+        """Timesteps ``[B]``, or one of all samples ``[B, ...]`` → ``[B, dim]``."""
+        timestep = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
+        return self.time(sinusoid(timestep, 256).to(sample.dtype))
+
+    def decoded(self, tokens: Tensor, condition: Tensor, before: int) -> Tensor:
+        """Motion ``[B, T, motion_dim]`` of tokens ``[B, before + T, dim]``.
+
+        Args:
+            tokens: the first ``before`` are only attended to.
+            condition: ``[B, dim]``, by which all layers are modulated.
+        """
+        condition = F.silu(condition)
+        modulation = rearrange(self.modulation(condition), "b (n d) -> n b 1 d", n=6)
+        dim = tokens.shape[-1] // self.blocks[0].heads
+        rotation = rotary(tokens.shape[1], dim, tokens)
+        for block in self.blocks:
+            tokens = block(tokens, modulation, rotation)
+        shift, scale = self.modulation_out(condition)[:, None].chunk(2, dim=-1)
+        return self.motion_out(self.norm_out(tokens[:, before:]) * (1 + scale) + shift)
+
+
 def sinusoid(timestep: Tensor, dim: int) -> Tensor:
     """Timesteps ``[B]`` → ``[B, dim]`` (Vaswani et al. 2017)."""
     frequency = torch.exp(torch.arange(dim // 2, device=timestep.device) * (-9.21 / (dim // 2)))

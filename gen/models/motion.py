@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from gen.models.blocks import Block, rotary, sinusoid
+from gen.models.blocks import Trunk
 from recognizer.network import BaseOutput, Network, register_to_config
 
 
@@ -25,7 +24,7 @@ class MotionDenoiserOutput(BaseOutput):
     sample: Tensor
 
 
-class MotionDenoiser(Network):
+class MotionDenoiser(Trunk, Network):
     """Predicts clean motion from noisy motion, speech and what came before.
 
     A sequence is ``P`` prefix frames, known and clean, and ``T`` frames to denoise. Each frame is
@@ -73,8 +72,6 @@ class MotionDenoiser(Network):
         fps: float = 25.0,
     ) -> None:
         super().__init__()
-        if dim % (2 * heads):
-            raise ValueError(f"dim {dim} is not divisible by twice the number of heads, {heads}")
         if audio_context % 2:
             raise ValueError(f"audio_context must be even, got {audio_context}")
         self.audio_in = nn.Linear(audio_dim, dim)
@@ -91,15 +88,7 @@ class MotionDenoiser(Network):
         if style_dim:
             self.style_in = nn.Sequential(nn.Linear(style_dim, dim), nn.SiLU(), nn.Linear(dim, dim))
             self.null_style = nn.Parameter(torch.randn(dim) * 0.02)
-        self.time = nn.Sequential(nn.Linear(256, dim), nn.SiLU(), nn.Linear(dim, dim))
-        self.modulation = nn.Linear(dim, 6 * dim)
-        self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio, dropout) for _ in range(depth))
-        self.norm_out = nn.LayerNorm(dim, elementwise_affine=False)
-        self.modulation_out = nn.Linear(dim, 2 * dim)
-        self.motion_out = nn.Linear(dim, motion_dim)
-        for layer in (self.modulation, self.modulation_out, self.motion_out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.build_trunk(motion_dim, dim, depth, heads, mlp_ratio, dropout)
         nn.init.normal_(self.domain.weight, std=0.02)
 
         self.register_buffer("motion_mean", torch.zeros(motion_dim))
@@ -203,7 +192,6 @@ class MotionDenoiser(Network):
         frames = prefix.shape[1] + sample.shape[1]
         if audio.shape[1] != frames:
             raise ValueError(f"audio has {audio.shape[1]} frames, prefix and window {frames}")
-        batch = len(sample)
         before = self.prefix_in(prefix)
         if drop_prefix is not None:
             before = torch.where(drop_prefix[:, None, None], self.null_prefix, before)
@@ -211,18 +199,10 @@ class MotionDenoiser(Network):
             audio = torch.where(drop_audio[:, None, None], self.null_audio, audio)
         tokens = torch.cat([before, self.motion_in(sample)], dim=1) + audio
 
-        timestep = torch.as_tensor(timestep, device=sample.device).expand(batch)
-        condition = self.time(sinusoid(timestep, 256).to(sample.dtype)) + self.domain(domain)
+        condition = self.embedded(timestep, sample) + self.domain(domain)
         if self.config.style_dim:
             condition = condition + self._styled(style, drop_style)
-        condition = F.silu(condition)
-        modulation = rearrange(self.modulation(condition), "b (n d) -> n b 1 d", n=6)
-        rotation = rotary(frames, self.config.dim // self.config.heads, tokens)
-        for block in self.blocks:
-            tokens = block(tokens, modulation, rotation)
-        shift, scale = self.modulation_out(condition)[:, None].chunk(2, dim=-1)
-        tokens = self.norm_out(tokens[:, prefix.shape[1] :]) * (1 + scale) + shift
-        out = self.motion_out(tokens)
+        out = self.decoded(tokens, condition, prefix.shape[1])
         return MotionDenoiserOutput(sample=out) if return_dict else (out,)
 
     def _styled(self, style: Tensor | None, drop: Tensor | None) -> Tensor:
