@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gen.conditioning import Affect, AffectCurves
+from gen.affect_curves import AffectCurves
+from gen.conditioning import Affect
 
 RATE = 16_000
 #: Seconds of sound that may wait; a machine that is slower than speech leaves out what is more.

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from gen.affect_curves import AffectCurves, Keyframe
 from gen.editing import MotionEdit
 from recognizer.facs import (
     ARKIT_INDEX,
     ARKIT_NAMES,
     AU_MAX,
     AU_NAMES,
-    AU_TO_ARKIT,
     EMOTION_TO_AU,
     EMOTION_TO_VA,
     EMOTIONS,
-    sides,
 )
 
 #: Low arousal has no EMFACS prototype: lids sink, and with pleasure a faint smile (places on the
@@ -34,43 +31,6 @@ _QUIET = {
 }
 _RIDGE = 0.05
 _MAX_KEYS = 10_000
-
-
-@dataclass(frozen=True)
-class Keyframe:
-    """One demand.
-
-    Attributes:
-        at: seconds from the start.
-        aus: ``[24, 2]``: intensity 0-5 of each action unit, left and right.
-        valence_arousal: ``(valence, arousal)``, each -1..1.
-        emotion: ``[8]``: weights of :data:`recognizer.facs.EMOTIONS`.
-    """
-
-    at: float
-    aus: np.ndarray
-    valence_arousal: tuple[float, float]
-    emotion: np.ndarray
-
-
-@dataclass(frozen=True)
-class AffectCurves:
-    """Targets for each frame.
-
-    Attributes:
-        aus: float32 ``[T, 24, 2]``, 0-5, left and right.
-        valence_arousal: float32 ``[T, 2]``.
-        emotion: float32 ``[T, 8]``.
-    """
-
-    aus: np.ndarray
-    valence_arousal: np.ndarray
-    emotion: np.ndarray
-
-    def blendshapes(self) -> np.ndarray:
-        """The expression that the action units stand for: float32 ``[T, 52]``, 0..1."""
-        flat = self.aus.reshape(len(self.aus), -1) / AU_MAX
-        return np.clip(flat @ _au_matrix(), 0, 1).astype(np.float32)
 
 
 class Affect:
@@ -328,21 +288,6 @@ anger, disgust, fear, contempt
             eased([key.valence_arousal for key in self.keyframes]),
             eased([key.emotion for key in self.keyframes]),
         )
-
-
-@functools.cache
-def _au_matrix() -> np.ndarray:
-    """``[48, 52]``: (action unit, side) → coefficients at full intensity."""
-    matrix = np.zeros((len(AU_NAMES), 2, len(ARKIT_NAMES)))
-    for i, au in enumerate(AU_NAMES):
-        for stem, value in AU_TO_ARKIT[au].items():
-            names = sides(stem)
-            for side in (0, 1):
-                if len(names) == 2:
-                    matrix[i, side, ARKIT_INDEX[names[side]]] = value
-                else:  # a middle coefficient takes half from either side
-                    matrix[i, side, ARKIT_INDEX[names[0]]] = value / 2
-    return matrix.reshape(-1, len(ARKIT_NAMES))
 
 
 def _expand(aus: Mapping[str, float]) -> np.ndarray:

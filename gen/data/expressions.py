@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gen.conditioning import Affect, AffectCurves
+from gen.affect_curves import AffectCurves
+from gen.conditioning import Affect
 from gen.data.bearing import articulated, carried
 from gen.data.dataset import MotionWindows
 from gen.data.upper_face import band_noise

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from gen.conditioning import Affect, AffectCurves
+from gen.affect_curves import AffectCurves
+from gen.conditioning import Affect
 from gen.editing import MotionEdit
 from gen.loop.controller import STEERED
 from recognizer.facs import AU_MAX, AU_NAMES, EMOTIONS
