@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
@@ -22,7 +23,15 @@ from demo.tabs.common import (
     scratch,
     start_and_stop,
 )
-from demo.tabs.feelings import EMOTION, TIMELINE, WORDS, affect_of, feeling_controls, named
+from demo.tabs.feelings import (
+    EMOTION,
+    TIMELINE,
+    WORDS,
+    FeelingControls,
+    affect_of,
+    feeling_controls,
+    named,
+)
 from demo.tabs.summary import summary_html
 from gen.text import MAX_TEXT
 from recognizer.media import probe
@@ -52,57 +61,49 @@ _EXAMPLES = [
 ]
 
 
+@dataclass
+class _Controls:
+    """What a visitor chooses with, in the order of :func:`_wish`'s arguments."""
+
+    portrait: PictureFile
+    source: gr.Radio
+    audio: SoundFile
+    text: gr.Textbox
+    feeling: FeelingControls
+    size: gr.Dropdown
+    fps: gr.Slider
+    steps: gr.Slider
+    seed: gr.Number
+    full: gr.Checkbox
+    passes: gr.Slider
+    measure: gr.Checkbox
+
+    @property
+    def inputs(self) -> list:
+        """All of them; the last one says whether to measure."""
+        voice = [self.portrait, self.source, self.audio, self.text]
+        how = [self.size, self.fps, self.steps, self.seed, self.full, self.passes]
+        return [*voice, *self.feeling.inputs, *how, self.measure]
+
+
+@dataclass
+class _Results:
+    """Where a clip and all that belongs to it appear, in the order of :data:`_OUTPUTS`."""
+
+    stages: gr.HTML
+    clip: FilmFile
+    motion: gr.DownloadButton
+    report: gr.DownloadButton
+    summary: gr.HTML
+    page: gr.HTML
+    box: gr.Accordion
+
+
 def create_tab() -> gr.Video:
     """Draw the tab; returns where its clip appears."""
     with gr.Row(elem_classes="split"):
         with gr.Column(scale=5, min_width=300):
-            with gr.Column(elem_classes="card", min_width=0):
-                gr.HTML("<h2><i>1</i>Portrait</h2>")
-                portrait = PictureFile(
-                    PORTRAIT, "Portrait", height=250, elem_id="portrait", show_label=False
-                )
-            with gr.Column(elem_classes="card", min_width=0):
-                gr.HTML("<h2><i>2</i>Voice</h2>")
-                source = gr.Radio(
-                    [RECORDING, TYPED],
-                    value=RECORDING,
-                    label="Voice",
-                    show_label=False,
-                    container=False,
-                    elem_classes="segmented",
-                )
-                audio = SoundFile(SPEECH, "Recording", show_label=False, elem_id="voice")
-                text = gr.Textbox(
-                    _SAY,
-                    label="Words to say (English)",
-                    lines=3,
-                    max_lines=8,
-                    max_length=MAX_TEXT,
-                    visible=False,
-                    elem_id="words",
-                )
-            with gr.Column(elem_classes="card", min_width=0):
-                gr.HTML("<h2><i>3</i>Feeling</h2>")
-                feeling = feeling_controls()
-            with gr.Accordion("Settings", open=False, elem_classes="card"):
-                with gr.Row():
-                    size = gr.Dropdown(list(SIZES), value=512, label="Longer side, pixels")
-                    fps = gr.Slider(10, 60, 25, step=1, label="Frame rate")
-                with gr.Row():
-                    seed = gr.Number(
-                        0,
-                        label="Seed",
-                        precision=0,
-                        minimum=0,
-                        info="The same seed gives the same clip.",
-                    )
-                    steps = gr.Slider(1, 30, 4, step=1, label="Denoising steps")
-                passes = gr.Slider(
-                    0, 4, 0, step=1, label="Corrections",
-                    info="So often the clip is read and corrected before it is drawn.",
-                )  # fmt: skip
-                full = gr.Checkbox(False, label="Whole picture instead of a square around the face")
-                measure = gr.Checkbox(True, label="Measure the clip when it is made")
+            asked = _controls()
             with gr.Row(elem_classes="actions"):
                 go = gr.Button("Create clip", variant="primary", elem_id="create", scale=3)
                 stop = gr.Button(
@@ -114,50 +115,88 @@ def create_tab() -> gr.Video:
                 "machine that runs this page and are deleted after an hour.</p>"
             )
         with gr.Column(scale=6, min_width=300), gr.Column(elem_classes="result"):
-            stages = gr.HTML(_idle(), elem_id="stages", apply_default_css=False)
-            clip = FilmFile(
-                "Clip",
-                interactive=False,
-                height=440,
-                elem_id="clip",
-                buttons=["download"],
-                show_label=False,
-            )
-            with gr.Row(elem_classes="downloads"):
-                motion = gr.DownloadButton("Motion (.csv)", interactive=False, elem_id="motion-csv")
-                report = gr.DownloadButton(
-                    "Report (.html)", interactive=False, elem_id="report-html"
-                )
-            summary = gr.HTML(elem_id="summary", apply_default_css=False)
-            with gr.Accordion("The whole report", open=False, visible=False) as box:
-                page = gr.HTML(apply_default_css=False, elem_id="report")
+            shown = _results()
+    _change_together(asked)
+    outputs = [*vars(shown).values(), go, stop]
+    start_and_stop(go, stop, _run, asked.inputs, outputs, [shown.stages, go, stop])
+    go.click(None, js=_TO_THE_CLIP, api_visibility="private")
+    feeling = asked.feeling
+    gr.Examples(
+        _EXAMPLES, [asked.source, asked.text, feeling.mode, feeling.emotion, feeling.intensity],
+        label="To try", example_labels=_TITLES, elem_id="examples", api_visibility="private",
+    )  # fmt: skip
+    for_programs("generate", generate, asked.inputs, [shown.clip, shown.motion, shown.report])
+    return shown.clip
 
-    source.change(
+
+def _controls() -> _Controls:
+    with gr.Column(elem_classes="card", min_width=0):
+        gr.HTML("<h2><i>1</i>Portrait</h2>")
+        portrait = PictureFile(
+            PORTRAIT, "Portrait", height=250, elem_id="portrait", show_label=False
+        )
+    with gr.Column(elem_classes="card", min_width=0):
+        gr.HTML("<h2><i>2</i>Voice</h2>")
+        source = gr.Radio(
+            [RECORDING, TYPED], value=RECORDING, label="Voice", show_label=False,
+            container=False, elem_classes="segmented",
+        )  # fmt: skip
+        audio = SoundFile(SPEECH, "Recording", show_label=False, elem_id="voice")
+        text = gr.Textbox(
+            _SAY, label="Words to say (English)", lines=3, max_lines=8, max_length=MAX_TEXT,
+            visible=False, elem_id="words",
+        )  # fmt: skip
+    with gr.Column(elem_classes="card", min_width=0):
+        gr.HTML("<h2><i>3</i>Feeling</h2>")
+        feeling = feeling_controls()
+    with gr.Accordion("Settings", open=False, elem_classes="card"):
+        with gr.Row():
+            size = gr.Dropdown(list(SIZES), value=512, label="Longer side, pixels")
+            fps = gr.Slider(10, 60, 25, step=1, label="Frame rate")
+        with gr.Row():
+            seed = gr.Number(
+                0, label="Seed", precision=0, minimum=0,
+                info="The same seed gives the same clip.",
+            )  # fmt: skip
+            steps = gr.Slider(1, 30, 4, step=1, label="Denoising steps")
+        passes = gr.Slider(
+            0, 4, 0, step=1, label="Corrections",
+            info="So often the clip is read and corrected before it is drawn.",
+        )  # fmt: skip
+        full = gr.Checkbox(False, label="Whole picture instead of a square around the face")
+        measure = gr.Checkbox(True, label="Measure the clip when it is made")
+    return _Controls(
+        portrait, source, audio, text, feeling, size, fps, steps, seed, full, passes, measure
+    )
+
+
+def _results() -> _Results:
+    stages = gr.HTML(_idle(), elem_id="stages", apply_default_css=False)
+    clip = FilmFile(
+        "Clip", interactive=False, height=440, elem_id="clip", buttons=["download"],
+        show_label=False,
+    )  # fmt: skip
+    with gr.Row(elem_classes="downloads"):
+        motion = gr.DownloadButton("Motion (.csv)", interactive=False, elem_id="motion-csv")
+        report = gr.DownloadButton("Report (.html)", interactive=False, elem_id="report-html")
+    summary = gr.HTML(elem_id="summary", apply_default_css=False)
+    with gr.Accordion("The whole report", open=False, visible=False) as box:
+        page = gr.HTML(apply_default_css=False, elem_id="report")
+    return _Results(stages, clip, motion, report, summary, page, box)
+
+
+def _change_together(asked: _Controls) -> None:
+    """Typed words take the recording's place, and a recording sets the timeline's length."""
+    asked.source.change(
         lambda chosen: (
             gr.update(visible=chosen == RECORDING),
             gr.update(visible=chosen == TYPED),
             WORDS if chosen == TYPED else gr.skip(),
         ),
-        source,
-        [audio, text, feeling.mode],
-        **AT_ONCE,
-    )
-    audio.change(
-        _timeline_as_long,
-        [audio, feeling.timeline],
-        feeling.timeline,
-        **AT_ONCE,
-    )
-    wishes = [portrait, source, audio, text, *feeling.inputs, size, fps, steps, seed, full, passes]
-    outputs = [stages, clip, motion, report, summary, page, box, go, stop]
-    start_and_stop(go, stop, _run, [*wishes, measure], outputs, [stages, go, stop])
-    go.click(None, js=_TO_THE_CLIP, api_visibility="private")
-    gr.Examples(
-        _EXAMPLES, [source, text, feeling.mode, feeling.emotion, feeling.intensity],
-        label="To try", example_labels=_TITLES, elem_id="examples", api_visibility="private",
+        asked.source, [asked.audio, asked.text, asked.feeling.mode], **AT_ONCE,
     )  # fmt: skip
-    for_programs("generate", generate, [*wishes, measure], [clip, motion, report])
-    return clip
+    timeline = asked.feeling.timeline
+    asked.audio.change(_timeline_as_long, [asked.audio, timeline], timeline, **AT_ONCE)
 
 
 @said

@@ -48,36 +48,12 @@ def live_tab() -> None:
             with gr.Column(elem_classes="card", min_width=0):
                 gr.HTML("<h2><i>2</i>Speak</h2>")
                 microphone = SoundFile(
-                    label="Microphone",
-                    sources=["microphone"],
-                    streaming=True,
-                    show_label=False,
-                    elem_id="live-microphone",
-                )
+                    label="Microphone", sources=["microphone"], streaming=True,
+                    show_label=False, elem_id="live-microphone",
+                )  # fmt: skip
             with gr.Column(elem_classes="card", min_width=0):
                 gr.HTML("<h2><i>3</i>Feel, while you speak</h2>")
-                mode = gr.Radio(
-                    [EMOTION, PAD],
-                    value=EMOTION,
-                    show_label=False,
-                    container=False,
-                    label="Way",
-                    elem_classes="segmented",
-                )
-                with gr.Column(elem_classes="panel", min_width=0) as by_name:
-                    emotion = gr.Radio(
-                        list(EMOTIONS),
-                        value="neutral",
-                        show_label=False,
-                        label="Emotion",
-                        container=False,
-                        elem_classes="chips",
-                    )
-                    intensity = gr.Slider(
-                        0, 1, 0.8, step=0.05, label="Intensity", elem_classes="plain"
-                    )
-                with gr.Column(visible=False, elem_classes="panel", min_width=0) as by_place:
-                    pad = VAPad((0.0, 0.0), elem_id="live-pad")
+                feeling = _feeling_controls()
             with gr.Accordion("Settings", open=False, elem_classes="card"):
                 size = gr.Dropdown([256, 384, 512], value=384, label="Longer side, pixels")
             gr.HTML(
@@ -90,44 +66,43 @@ def live_tab() -> None:
             status = gr.HTML(_idle(), apply_default_css=False, elem_id="live-status")
             player = FramePlayer(elem_id="player")
 
-    feeling = [mode, emotion, intensity, pad]
-    mode.change(
-        lambda chosen: (gr.update(visible=chosen == EMOTION), gr.update(visible=chosen == PAD)),
-        mode,
-        [by_name, by_place],
-        **AT_ONCE,
-    )
-    gr.on(
-        [mode.change, emotion.change, intensity.release, pad.release],
-        _feel,
-        feeling,
-        None,
-        **AT_ONCE,
-    )
+    asked = [portrait, size, *feeling]
     microphone.start_recording(
-        _begin,
-        [portrait, size, *feeling],
-        status,
-        show_progress="hidden",
-        api_visibility="private",
+        _begin, asked, status, show_progress="hidden", api_visibility="private"
     )
     microphone.stream(
-        _talk,
-        microphone,
-        [player, status],
-        stream_every=_EVERY,
-        time_limit=limits.MAX_LIVE,
-        concurrency_limit=1,
-        concurrency_id="live",
-        show_progress="hidden",
+        _talk, microphone, [player, status], stream_every=_EVERY, time_limit=limits.MAX_LIVE,
+        concurrency_limit=1, concurrency_id="live", show_progress="hidden",
         api_visibility="private",
-    )
-    microphone.stop_recording(
-        _end,
-        None,
-        [player, status],
+    )  # fmt: skip
+    microphone.stop_recording(_end, None, [player, status], **AT_ONCE)
+
+
+def _feeling_controls() -> list:
+    """Draw what changes the feeling of who is speaking, in the order of :func:`_affect`'s
+    arguments."""
+    mode = gr.Radio(
+        [EMOTION, PAD], value=EMOTION, show_label=False, container=False, label="Way",
+        elem_classes="segmented",
+    )  # fmt: skip
+    with gr.Column(elem_classes="panel", min_width=0) as by_name:
+        emotion = gr.Radio(
+            list(EMOTIONS), value="neutral", show_label=False, label="Emotion", container=False,
+            elem_classes="chips",
+        )  # fmt: skip
+        intensity = gr.Slider(0, 1, 0.8, step=0.05, label="Intensity", elem_classes="plain")
+    with gr.Column(visible=False, elem_classes="panel", min_width=0) as by_place:
+        pad = VAPad((0.0, 0.0), elem_id="live-pad")
+    mode.change(
+        lambda chosen: (gr.update(visible=chosen == EMOTION), gr.update(visible=chosen == PAD)),
+        mode, [by_name, by_place], **AT_ONCE,
+    )  # fmt: skip
+    feeling = [mode, emotion, intensity, pad]
+    gr.on(
+        [mode.change, emotion.change, intensity.release, pad.release], _feel, feeling, None,
         **AT_ONCE,
-    )
+    )  # fmt: skip
+    return feeling
 
 
 @said

@@ -40,37 +40,7 @@ def recognize_tab() -> None:
     """Draw the tab."""
     with gr.Row(elem_classes="split"):
         with gr.Column(scale=5, min_width=300):
-            with gr.Column(elem_classes="card", min_width=0):
-                gr.HTML("<h2><i>1</i>Who is to be read</h2>")
-                kind = gr.Radio(
-                    [PICTURE, FILM, SOUND],
-                    value=PICTURE,
-                    label="Kind",
-                    show_label=False,
-                    container=False,
-                    elem_classes="segmented",
-                )
-                picture = PictureFile(PORTRAIT, "Picture", height=300, show_label=False)
-                film = FilmFile(
-                    "Video",
-                    height=300,
-                    visible=False,
-                    show_label=False,
-                    buttons=[],
-                    elem_id="film",
-                )
-                sound = SoundFile(label="Voice", visible=False, show_label=False)
-            with gr.Accordion("More", open=False, elem_classes="card"):
-                words = gr.Textbox(
-                    "",
-                    label="What is said, in words",
-                    max_length=2000,
-                    info="Words are a third witness beside face and voice.",
-                )
-                rest = PictureFile(label="The same person at rest, if known", height=180)
-                with gr.Row():
-                    faces = gr.Slider(1, 8, 4, step=1, label="Most faces")
-                    smooth = gr.Checkbox(False, label="Steady the curves")
+            inputs = _controls()
             with gr.Row(elem_classes="actions"):
                 go = gr.Button("Recognize", variant="primary", scale=3, elem_id="recognize")
                 stop = gr.Button("Stop", variant="stop", scale=1, interactive=False)
@@ -79,47 +49,58 @@ def recognize_tab() -> None:
                 "with a probability. Do not judge people by it.</p>"
             )
         with gr.Column(scale=6, min_width=300):
-            stages = gr.HTML(_idle(), apply_default_css=False, elem_id="recognize-stages")
-            drawn_film = FilmFile(
-                "Overlay",
-                interactive=False,
-                visible=False,
-                height=560,
-                buttons=["download"],
-                show_label=False,
-                elem_id="overlay-video",
-            )
-            drawn_picture = gr.Image(
-                label="Overlay",
-                interactive=False,
-                visible=False,
-                show_label=False,
-                buttons=["download", "fullscreen"],
-                elem_id="overlay-image",
-            )
-            explanation = gr.Markdown(elem_classes="explanation", elem_id="explanation")
-            plot = gr.Image(
-                label="Curves",
-                interactive=False,
-                visible=False,
-                show_label=False,
-                buttons=["download", "fullscreen"],
-                elem_id="plot",
-            )
-            csv = gr.DownloadButton("All numbers (.csv)", interactive=False, elem_id="affect-csv")
+            stages, *found = _results()
+    start_and_stop(go, stop, _run, inputs, [stages, *found, go, stop], [stages, go, stop])
+    for_programs("recognize", recognize, inputs, found)
 
+
+def _controls() -> list:
+    """Draw what is chosen with, in the order of :func:`recognize`'s arguments."""
+    with gr.Column(elem_classes="card", min_width=0):
+        gr.HTML("<h2><i>1</i>Who is to be read</h2>")
+        kind = gr.Radio(
+            [PICTURE, FILM, SOUND], value=PICTURE, label="Kind", show_label=False,
+            container=False, elem_classes="segmented",
+        )  # fmt: skip
+        picture = PictureFile(PORTRAIT, "Picture", height=300, show_label=False)
+        film = FilmFile(
+            "Video", height=300, visible=False, show_label=False, buttons=[], elem_id="film"
+        )
+        sound = SoundFile(label="Voice", visible=False, show_label=False)
+    with gr.Accordion("More", open=False, elem_classes="card"):
+        words = gr.Textbox(
+            "", label="What is said, in words", max_length=2000,
+            info="Words are a third witness beside face and voice.",
+        )  # fmt: skip
+        rest = PictureFile(label="The same person at rest, if known", height=180)
+        with gr.Row():
+            faces = gr.Slider(1, 8, 4, step=1, label="Most faces")
+            smooth = gr.Checkbox(False, label="Steady the curves")
     kind.change(
         lambda chosen: [gr.update(visible=chosen == way) for way in (PICTURE, FILM, SOUND)],
-        kind,
-        [picture, film, sound],
-        **AT_ONCE,
-    )
-    inputs = [kind, picture, film, sound, words, rest, faces, smooth]
-    outputs = [stages, drawn_film, drawn_picture, explanation, plot, csv, go, stop]
-    start_and_stop(go, stop, _run, inputs, outputs, [stages, go, stop])
-    for_programs(
-        "recognize", recognize, inputs, [drawn_film, drawn_picture, explanation, plot, csv]
-    )
+        kind, [picture, film, sound], **AT_ONCE,
+    )  # fmt: skip
+    return [kind, picture, film, sound, words, rest, faces, smooth]
+
+
+def _results() -> list:
+    """Draw where the stages appear and what :func:`recognize` finds."""
+    stages = gr.HTML(_idle(), apply_default_css=False, elem_id="recognize-stages")
+    film = FilmFile(
+        "Overlay", interactive=False, visible=False, height=560, buttons=["download"],
+        show_label=False, elem_id="overlay-video",
+    )  # fmt: skip
+    picture = gr.Image(
+        label="Overlay", interactive=False, visible=False, show_label=False,
+        buttons=["download", "fullscreen"], elem_id="overlay-image",
+    )  # fmt: skip
+    explanation = gr.Markdown(elem_classes="explanation", elem_id="explanation")
+    plot = gr.Image(
+        label="Curves", interactive=False, visible=False, show_label=False,
+        buttons=["download", "fullscreen"], elem_id="plot",
+    )  # fmt: skip
+    csv = gr.DownloadButton("All numbers (.csv)", interactive=False, elem_id="affect-csv")
+    return [stages, film, picture, explanation, plot, csv]
 
 
 @said
