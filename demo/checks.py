@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from recognizer.media import is_image
+from recognizer.image_file import is_image
 
 
 def readable(path: Path, what: str) -> Path:

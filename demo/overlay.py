@@ -11,7 +11,8 @@ import numpy as np
 from gen.clip import ProgressHook, quiet
 from recognizer.affect import AffectTrack
 from recognizer.facs import AU_INDEX, AU_MAX, AU_NAMES, AU_SENTENCES, EMOTIONS
-from recognizer.media import iter_frames, probe, read_image
+from recognizer.image_file import read_image
+from recognizer.media import iter_frames, probe
 from recognizer.plots import COLOURS
 from recognizer.tracker import FaceTrack
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from gen.clip import ProgressHook, quiet
 from gen.renderers.base import Renderer
-from recognizer.media import read_image
+from recognizer.image_file import read_image
 from recognizer.pool import usable_cores
 
 if TYPE_CHECKING:

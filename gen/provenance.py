@@ -95,7 +95,8 @@ def inspect(path: str | os.PathLike) -> dict:
     from gen import credentials
     from gen.video import read_metadata
     from gen.watermark import THRESHOLD, watermark_score
-    from recognizer.media import is_image, iter_frames, probe, read_image
+    from recognizer.image_file import is_image, read_image
+    from recognizer.media import iter_frames, probe
 
     path = Path(path)
     if is_image(path):

@@ -1,4 +1,5 @@
-"""Files that are whole or not there: a full disk or Ctrl-C leaves no half of one."""
+"""Files that are there to be read, and files that are whole or not there: a full disk or Ctrl-C
+leaves no half of one."""
 
 from __future__ import annotations
 
@@ -33,3 +34,20 @@ def write_whole(path: str | os.PathLike, content: bytes | str) -> None:
     data = content.encode("utf-8") if isinstance(content, str) else content
     with whole(path) as part:
         part.write_bytes(data)
+
+
+def existing(path: str | os.PathLike) -> Path:
+    """The path of a file that holds something.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is a folder, or empty.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}")
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path.name} is empty")
+    return path

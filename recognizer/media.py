@@ -1,7 +1,7 @@
-"""Pictures, video and sound into arrays.
+"""Video and sound into arrays.
 
-Pictures go through Pillow; video and sound through the ffmpeg binary that ``imageio-ffmpeg`` ships,
-as a child process with pipes and no shell. ffmpeg may open the one file it was given and nothing
+Both go through the ffmpeg binary that ``imageio-ffmpeg`` ships, as a child process with pipes and
+no shell. ffmpeg may open the one file it was given and nothing
 else: demuxers that follow references (playlists, ``concat``, numbered image sequences, scripts)
 are left out of the list it is allowed to use.
 """
@@ -13,20 +13,16 @@ import os
 import re
 import subprocess
 import tempfile
-import threading
-import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-MAX_PIXELS = 200_000_000
-MAX_SECONDS = 6 * 3600
+from recognizer.files import existing
+from recognizer.image_file import is_image
 
-#: What shows through transparent pictures.
-BACKDROP = (240, 240, 240)
+MAX_SECONDS = 6 * 3600
 
 _DEMUXERS = (
     "aac,ac3,aiff,amr,ape,apng,asf,au,av1,avi,caf,dts,dv,eac3,flac,flv,gif,h264,hevc,ivf,m4v,"
@@ -41,7 +37,6 @@ _RATE = re.compile(r", ([\d.]+)(k?) (fps|tbr)\b")
 _ROTATION = re.compile(r"^ +(?:displaymatrix|Display Matrix): rotation of (-?[\d.]+) degrees")
 _TIME = re.compile(r"time=(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _NTSC = {round(n * 1000 / 1001, 2): n * 1000 / 1001 for n in (24, 30, 48, 60, 120)}
-_pillow_limit = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -65,36 +60,6 @@ class MediaInfo:
     has_audio: bool
 
 
-def read_image(path: str | os.PathLike) -> np.ndarray:
-    """A picture as uint8 ``[H, W, 3]`` RGB, upright, in sRGB.
-
-    EXIF rotation and embedded colour profiles are applied; grey, palette, 16-bit and CMYK pictures
-    are converted; transparency shows :data:`BACKDROP`; an animation gives its first frame.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no readable picture, or has more than :data:`MAX_PIXELS` pixels.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    path = _existing(path)
-    try:
-        with _open_image(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path.name} is not a picture that can be read") from error
-    except Image.DecompressionBombError as error:
-        limit = MAX_PIXELS // 1_000_000
-        raise ValueError(f"{path.name} is too large: more than {limit} megapixels") from error
-    except PermissionError as error:
-        raise ValueError(f"{path.name} may not be read: permission denied") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
-        raise ValueError(f"{path.name} is a broken picture: {_one_line(error)}") from error
-
-
 def probe(path: str | os.PathLike) -> MediaInfo:
     """What a video or sound file holds, from what ffmpeg says about it.
 
@@ -102,7 +67,7 @@ def probe(path: str | os.PathLike) -> MediaInfo:
         FileNotFoundError: there is no such file.
         ValueError: ffmpeg finds neither video nor sound in it.
     """
-    path = _existing(path)
+    path = existing(path)
     said = _run([*ffmpeg_command("info"), *input_arguments(path)])
     duration, rotation, sound, picture = None, 0.0, False, None
     for line in said.splitlines():
@@ -147,7 +112,7 @@ def iter_frames(
         ValueError: it holds no video, ``fps`` or ``max_side`` is not positive; while iterating:
             it cannot be decoded.
     """
-    path = _existing(path)
+    path = existing(path)
     if fps is not None and not 0 < fps <= 1000:
         raise ValueError(f"fps must be above 0 and at most 1000, got {fps}")
     if max_side is not None and max_side < 1:
@@ -173,7 +138,7 @@ def read_audio(path: str | os.PathLike, rate: int = 16000) -> np.ndarray:
         ValueError: it holds no sound, cannot be decoded, or lasts longer than
             :data:`MAX_SECONDS`.
     """
-    path = _existing(path)
+    path = existing(path)
     if not probe(path).has_audio:
         raise ValueError(f"{path.name} has no sound")
     command = [
@@ -189,25 +154,6 @@ def read_audio(path: str | os.PathLike, rate: int = 16000) -> np.ndarray:
     if len(samples) > MAX_SECONDS * rate:
         raise ValueError(f"{path.name} is longer than {MAX_SECONDS // 3600} hours")
     return np.clip(np.nan_to_num(samples, posinf=1.0, neginf=-1.0), -1.0, 1.0).astype(np.float32)
-
-
-def is_image(path: str | os.PathLike) -> bool:
-    """Whether a file's content is a still picture, whatever its name (an animated GIF is not).
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    from PIL import Image
-
-    try:
-        with _open_image(_existing(path)) as image:
-            return not (image.format == "GIF" and image.is_animated)
-    except Image.DecompressionBombError:
-        return True
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError):
-        return False
 
 
 def is_video(path: str | os.PathLike) -> bool:
@@ -307,17 +253,6 @@ def _run(command: list[str]) -> str:
     return done.stderr.decode("utf-8", "replace")
 
 
-def _existing(path: str | os.PathLike) -> Path:
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}")
-    if not path.is_file():
-        raise ValueError(f"{path} is not a file")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path.name} is empty")
-    return path
-
-
 def _holds(path: str | os.PathLike, what) -> bool:
     try:
         return what(probe(path))
@@ -351,59 +286,3 @@ def _frame_rate(about: str) -> float:
     rates = {m[3]: float(m[1]) * (1000 if m[2] else 1) for m in _RATE.finditer(about)}
     rate = next((r for r in (rates.get("fps"), rates.get("tbr")) if r and r <= 1000), 25.0)
     return _NTSC.get(round(rate, 2), rate)
-
-
-def _to_rgb(image) -> np.ndarray:
-    from PIL import Image
-
-    if image.mode.startswith("I") or image.mode == "F":
-        return _deep_grey(np.asarray(image))
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        backdrop = Image.new("RGBA", image.size, (*BACKDROP, 255))
-        composed = Image.alpha_composite(backdrop, image).convert("RGB")
-        composed.info = image.info
-        image = composed
-    return np.array(_to_srgb(image).convert("RGB"))
-
-
-def _deep_grey(values: np.ndarray) -> np.ndarray:
-    """16-bit and floating-point grey ``[H, W]`` to uint8 ``[H, W, 3]``."""
-    values = np.nan_to_num(values.astype(np.float32))
-    top = 1.0 if values.max() <= 1 else 255.0 if values.max() <= 255 else 65535.0
-    grey = np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
-
-
-def _to_srgb(image):
-    """Apply an embedded colour profile (phones save Display P3); an unusable one is ignored."""
-    from PIL import ImageCms
-
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "CMYK", "L"):
-        return image
-    import io
-
-    with suppress(ImageCms.PyCMSError, OSError):
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        image = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    return image
-
-
-def _open_image(path: Path):
-    """Pillow's own guard stops below what today's phones take: hold ours against it instead."""
-    from PIL import Image
-
-    with _pillow_limit, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
-        try:
-            return Image.open(path)
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
-
-
-def _one_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -15,8 +15,9 @@ from recognizer.affect_reader import load_head, read_motion, resting_coefficient
 from recognizer.appearance_reader import load_appearance, look_at_rest, read_crops
 from recognizer.emfacs_reader import EmfacsReader, RestingLevel, steadied
 from recognizer.fusion import Opinion, fuse
+from recognizer.image_file import is_image, read_image
 from recognizer.judgement import Judgement, track_of_voice
-from recognizer.media import is_image, iter_frames, probe, read_audio, read_image
+from recognizer.media import iter_frames, probe, read_audio
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
 from recognizer.talking import talking

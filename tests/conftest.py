@@ -30,7 +30,7 @@ def speech_path() -> Path:
 @pytest.fixture(scope="session")
 def picture(portrait_path) -> np.ndarray:
     """The packaged portrait, uint8 ``[H, W, 3]``; not to be written to."""
-    from recognizer.media import read_image
+    from recognizer.image_file import read_image
 
     image = read_image(portrait_path)
     image.setflags(write=False)

@@ -73,7 +73,7 @@ def read_motion(path):
 
 
 def read_picture(path):
-    from recognizer.media import read_image
+    from recognizer.image_file import read_image
 
     return read_image(path)
 

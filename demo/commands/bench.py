@@ -30,7 +30,7 @@ def control(portraits: list[Path], json: Path | None, size: int, units: bool) ->
     in_range(size, 64, 4096, "--size")
     if json:
         writable(json, ".json")
-    from recognizer.media import read_image
+    from recognizer.image_file import read_image
 
     images = {path.name: read_image(picture(path)) for path in portraits}
     if units:
@@ -57,7 +57,8 @@ def affect(
         writable(json, ".json")
     from gen.bench.affect import INTENSITIES, affect_figures, said, show_and_read
     from gen.pipeline import TalkingHeadPipeline
-    from recognizer.media import is_audio, read_audio, read_image
+    from recognizer.image_file import read_image
+    from recognizer.media import is_audio, read_audio
     from recognizer.recognizer import Recognizer
 
     images = {path.name: read_image(picture(path)) for path in portraits}
@@ -98,7 +99,8 @@ def loop(
     from gen.bench.loop_figures import loop_figures
     from gen.bench.memory import Memory
     from gen.pipeline import TalkingHeadPipeline
-    from recognizer.media import read_audio, read_image
+    from recognizer.image_file import read_image
+    from recognizer.media import read_audio
     from recognizer.recognizer import Recognizer
 
     images = {path.name: read_image(picture(path)) for path in portraits}
@@ -130,7 +132,8 @@ def renderer(
         writable(json, ".json")
     if clips is None and portraits is None:
         raise ValueError("bench renderer needs --clips or --portraits")
-    from recognizer.media import is_image, is_video, read_image
+    from recognizer.image_file import is_image, read_image
+    from recognizer.media import is_video
 
     videos = _files(clips, is_video, "video") if clips else []
     pictures = _files(portraits, is_image, "picture") if portraits else []

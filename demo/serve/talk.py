@@ -21,7 +21,7 @@ from gen.portraits import prepare_portrait
 from gen.renderers.drawing import Drawing
 from gen.watermark import Watermark
 from recognizer.facs import ARKIT_NAMES, POSE_NAMES
-from recognizer.media import is_image, read_image
+from recognizer.image_file import is_image, read_image
 from recognizer.motion import MotionTrack
 
 RATE = 16_000

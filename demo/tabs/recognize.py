@@ -15,7 +15,7 @@ from demo.jobs import Job
 from demo.shared_models import recognizer
 from demo.tabs.common import AT_ONCE, PORTRAIT, for_programs, said, scratch, start_and_stop
 from gen.clip import ProgressHook
-from recognizer.media import is_image
+from recognizer.image_file import is_image
 
 PICTURE, FILM, SOUND = "Picture", "Video", "Voice"
 _STAGES = (

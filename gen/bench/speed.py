@@ -18,7 +18,8 @@ from gen.bench.live import live_figures
 from gen.bench.stages import StageClock, in_fresh_process
 from gen.clip import ProgressHook, quiet
 from gen.portraits import prepared_beside
-from recognizer.media import ffmpeg_command, read_audio, read_image
+from recognizer.image_file import read_image
+from recognizer.media import ffmpeg_command, read_audio
 from recognizer.pool import usable_cores
 
 RATE = 16_000

@@ -17,7 +17,8 @@ from recognizer.bench.appearance import emotion_figures
 from recognizer.data.faces import LabelledFaces
 from recognizer.facs import AU_INDEX, AU_NAMES, EMOTIONS, PRESENT
 from recognizer.fusion import fuse
-from recognizer.media import is_image, is_video
+from recognizer.image_file import is_image
+from recognizer.media import is_video
 from recognizer.metrics.classification import confusion_matrix, f1_scores
 from recognizer.recognizer import Progress, Recognizer
 from recognizer.tracker import NoFaceError

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.evaluation.measures import ClipMeasures
-from recognizer.media import iter_frames, read_image
+from recognizer.image_file import read_image
+from recognizer.media import iter_frames
 from recognizer.metrics.background import Background
 from recognizer.metrics.extras import UnavailableError
 from recognizer.metrics.identity import FaceDescriptor

@@ -13,7 +13,8 @@ from recognizer.evaluation.measures import ClipMeasures
 from recognizer.evaluation.pictures import add_frame_measures
 from recognizer.evaluation.synchrony import add_syncnet, at_rate
 from recognizer.face_model import FACE_BOTTOM, FACE_TOP, LOWER_MIDDLE, UPPER_MIDDLE
-from recognizer.media import is_image, iter_frames, probe, read_audio
+from recognizer.image_file import is_image
+from recognizer.media import iter_frames, probe, read_audio
 from recognizer.metrics.agreement import lagged_correlation
 from recognizer.metrics.dynamics import smoothness
 from recognizer.metrics.keypoints import KEYPOINT_GROUPS

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gen.portraits import prepare_portrait, prepared_beside
-from recognizer.media import read_image
+from recognizer.image_file import read_image
 
 SIZE = 128
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from recognizer import media
-from recognizer.media import iter_frames, probe, read_audio, read_image
+from recognizer import image_file, media
+from recognizer.image_file import read_image
+from recognizer.media import iter_frames, probe, read_audio
 
 
 def ffmpeg(*arguments):
@@ -82,13 +83,16 @@ class TestReadImage:
         image.save(tmp_path / "a.png")
         pixels = read_image(tmp_path / "a.png")[0]
         assert tuple(pixels[0]) == (200, 0, 0)
-        assert tuple(pixels[1]) == media.BACKDROP
-        assert np.allclose(pixels[2], np.array(media.BACKDROP) * 127 / 255, atol=1)
+        assert tuple(pixels[1]) == image_file.BACKDROP
+        assert np.allclose(pixels[2], np.array(image_file.BACKDROP) * 127 / 255, atol=1)
         palette = Image.new("P", (2, 1), 1)
         palette.putpalette([9, 9, 9, 50, 60, 70])
         palette.putpixel((0, 0), 0)
         palette.save(tmp_path / "p.png", transparency=0)
-        assert read_image(tmp_path / "p.png")[0].tolist() == [list(media.BACKDROP), [50, 60, 70]]
+        assert read_image(tmp_path / "p.png")[0].tolist() == [
+            list(image_file.BACKDROP),
+            [50, 60, 70],
+        ]
 
     @pytest.mark.parametrize("orientation", range(1, 9))
     def test_exif_orientation(self, tmp_path, orientation):
@@ -180,7 +184,7 @@ class TestProbe:
         for name, source in found.items():
             (tmp_path / name).write_bytes((tmp_path / source).read_bytes())
         (tmp_path / "video.dat").write_bytes(clip.read_bytes())
-        kinds = (media.is_image, media.is_video, media.is_audio)
+        kinds = (image_file.is_image, media.is_video, media.is_audio)
         for name, expected in {
             "image.dat": (True, False, False), "video.dat": (False, True, False),
             "sound.dat": (False, False, True), "text.dat": (False, False, False),
