@@ -19,10 +19,10 @@ from recognizer.affect import AffectTrack
 from recognizer.affect_reader import load_head, read_affect
 from recognizer.bench.appearance import emotion_figures
 from recognizer.data.motion_samples import MotionSamples, concatenate
+from recognizer.data.motion_windows import MotionWindows
 from recognizer.facs import AU_NAMES, EMOTIONS, PRESENT
 from recognizer.metrics.classification import confusion_matrix, f1_scores, icc
 from recognizer.models.affect_head import AffectHead
-from recognizer.train.motion_windows import MotionWindows
 
 #: Geometry tells an action unit if its ICC on the validation people is at least this.
 _TELLABLE = 0.6

@@ -12,17 +12,23 @@ import numpy as np
 import torch
 
 from recognizer.affect import AffectTrack
+from recognizer.affect_reader import read_motion
+from recognizer.appearance_reader import read_crops
 from recognizer.bench.affect_head import film_figures
 from recognizer.bench.appearance import emotion_figures
 from recognizer.data.faces import LabelledFaces
+from recognizer.data.tracked_ferplus import track_picture
 from recognizer.facs import AU_INDEX, AU_NAMES, EMOTIONS, PRESENT
-from recognizer.fusion import fuse
+from recognizer.fusion import Opinion, fuse
 from recognizer.image_file import is_image
+from recognizer.landmarks import FaceLandmarker
 from recognizer.media import is_video
 from recognizer.metrics.classification import confusion_matrix, f1_scores
+from recognizer.models.affect_head import AffectHead
+from recognizer.models.appearance import AppearanceNet
+from recognizer.motion import MotionTrack
 from recognizer.recognizer import Progress, Recognizer
 from recognizer.tracker import NoFaceError
-from recognizer.train.reliability import opinions
 
 #: How folders of emotions are called elsewhere.
 SYNONYMS: Mapping[str, str] = {
@@ -31,6 +37,38 @@ SYNONYMS: Mapping[str, str] = {
     "calm": "neutral", "contemptuous": "contempt",
 }  # fmt: skip
 _AU = re.compile(r"(?<![A-Za-z])AU\s*0*(\d+)", re.IGNORECASE)
+
+
+def opinions(
+    faces: LabelledFaces, head: AffectHead, network: AppearanceNet, reliability=(1.0, 1.0)
+) -> list[Opinion]:
+    """What both experts say of single faces, ``[N]`` each; NaN where the tracker finds none.
+
+    Args:
+        faces: with crops in the framing of FER+.
+        head: reads their motion.
+        network: reads their pixels.
+        reliability: of either.
+    """
+    motion = np.full((len(faces), 58), np.nan, np.float32)
+    with FaceLandmarker() as landmarker:
+        for row, image in enumerate(faces.images):
+            vector = track_picture(image, landmarker)
+            if vector is not None:
+                motion[row] = vector
+    readings = [
+        read_motion(MotionTrack.from_vectors(row[None]), head) if np.isfinite(row).all() else None
+        for row in motion
+    ]
+
+    def gathered(name: str, width: int) -> np.ndarray:
+        blank = np.full(width, np.nan)
+        return np.stack([blank if r is None else getattr(r, name)[0] for r in readings])
+
+    std = np.nan_to_num(gathered("valence_arousal_std", 2), nan=1.0)
+    place, emotion = gathered("valence_arousal", 2), gathered("emotion", len(EMOTIONS))
+    moved = Opinion("motion", place, std**2, emotion, reliability[0])
+    return [moved, read_crops(faces.images, network, np.ones(len(faces), bool), reliability[1])]
 
 
 def ferplus_benchmark(recognizer: Recognizer, faces: LabelledFaces) -> dict[str, Any]:

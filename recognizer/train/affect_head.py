@@ -22,12 +22,12 @@ from torch import Tensor
 
 from recognizer.bench.affect_head import judged_figures, rendered_figures
 from recognizer.data.motion_samples import MotionSamples, concatenate
+from recognizer.data.motion_windows import MotionWindows, WindowBatch
 from recognizer.facs import ARKIT_NAMES
 from recognizer.models.affect_head import AffectHead, AffectHeadOutput
 from recognizer.models.gaussian import beta_nll
 from recognizer.train.judged_faces import StillFaces, TalkingFaces
 from recognizer.train.loop import LoopOptions, TrainingLoop
-from recognizer.train.motion_windows import MotionWindows, WindowBatch
 from recognizer.train.objectives import fit_temperature, repeat_factors
 from recognizer.train.schedule import one_cycle
 
@@ -40,7 +40,7 @@ class AffectHeadTraining(LoopOptions):
     Attributes:
         reads: what :func:`recognizer.train.affect.train_affect` tells such a file by.
         model: arguments of :class:`recognizer.models.affect_head.AffectHead`.
-        windows: arguments of :class:`recognizer.train.motion_windows.MotionWindows`.
+        windows: arguments of :class:`recognizer.data.motion_windows.MotionWindows`.
         faces: arguments of :class:`recognizer.train.judged_faces.StillFaces`.
         loss: weights of ``au``, ``least_au``, ``valence_arousal`` and ``emotion``, and of what
             judged faces say on action units (``faces_au``) and rendered ones on emotion

@@ -9,13 +9,13 @@ import torch
 
 from recognizer.data.activation import intensity
 from recognizer.data.motion_samples import REST, SHOWN, MotionSamples
-from recognizer.facs import ARKIT_NAMES, AU_INDEX, EMOTIONS
-from recognizer.train.motion_windows import (
+from recognizer.data.motion_windows import (
     SHUT_SHARE,
     WindowBatch,
     interpolation,
     mirrored_batch,
 )
+from recognizer.facs import ARKIT_NAMES, AU_INDEX, EMOTIONS
 
 _COEFFICIENTS = len(ARKIT_NAMES)
 #: What a face that nearly everybody calls happy shows at least.

@@ -14,49 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.affect_reader import load_head, read_motion
-from recognizer.appearance_reader import load_appearance, read_crops
+from recognizer.affect_reader import load_head
+from recognizer.appearance_reader import load_appearance
+from recognizer.bench.pictures import opinions
 from recognizer.data.faces import LabelledFaces
 from recognizer.data.ferplus import FerPlus
-from recognizer.data.tracked_ferplus import track_picture
 from recognizer.facs import EMOTIONS
 from recognizer.fusion import Opinion, calibrate, fuse
-from recognizer.landmarks import FaceLandmarker
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
-from recognizer.motion import MotionTrack
-
-
-def opinions(
-    faces: LabelledFaces, head: AffectHead, network: AppearanceNet, reliability=(1.0, 1.0)
-) -> list[Opinion]:
-    """What both experts say of single faces, ``[N]`` each; NaN where the tracker finds none.
-
-    Args:
-        faces: with crops in the framing of FER+.
-        head: reads their motion.
-        network: reads their pixels.
-        reliability: of either.
-    """
-    motion = np.full((len(faces), 58), np.nan, np.float32)
-    with FaceLandmarker() as landmarker:
-        for row, image in enumerate(faces.images):
-            vector = track_picture(image, landmarker)
-            if vector is not None:
-                motion[row] = vector
-    readings = [
-        read_motion(MotionTrack.from_vectors(row[None]), head) if np.isfinite(row).all() else None
-        for row in motion
-    ]
-
-    def gathered(name: str, width: int) -> np.ndarray:
-        blank = np.full(width, np.nan)
-        return np.stack([blank if r is None else getattr(r, name)[0] for r in readings])
-
-    std = np.nan_to_num(gathered("valence_arousal_std", 2), nan=1.0)
-    place, emotion = gathered("valence_arousal", 2), gathered("emotion", len(EMOTIONS))
-    moved = Opinion("motion", place, std**2, emotion, reliability[0])
-    return [moved, read_crops(faces.images, network, np.ones(len(faces), bool), reliability[1])]
 
 
 def fit(faces: LabelledFaces, head: AffectHead, network: AppearanceNet) -> dict:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import yaml
 
-from gen.bench import ablation
 from gen.bench.expression import (
     Performed,
     apex_deviation,
@@ -18,6 +17,7 @@ from gen.bench.expression import (
 )
 from gen.conditioning import Affect
 from gen.mixing import with_affect
+from gen.train import ablation
 from recognizer.affect_reader import load_head
 from recognizer.facs import ARKIT_INDEX
 from recognizer.motion import MotionTrack

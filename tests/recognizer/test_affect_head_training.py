@@ -10,10 +10,10 @@ from test_motion_windows import made_faces, made_samples
 from typer.testing import CliRunner
 
 from recognizer.bench.affect_head import judged_figures, rendered_figures
+from recognizer.data.motion_windows import WindowBatch
 from recognizer.facs import AU_INDEX
 from recognizer.models.affect_head import AffectHead, AffectHeadOutput
 from recognizer.train.affect_head import AffectHeadTraining, head_losses, train
-from recognizer.train.motion_windows import WindowBatch
 
 TINY = {"width": 24, "dilations": [1, 2], "dropout": 0.0}
 

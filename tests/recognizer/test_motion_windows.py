@@ -5,9 +5,9 @@ import pytest
 
 from recognizer.data.activation import Person, activation, au_vector, intensity
 from recognizer.data.motion_samples import REST, SHOWN, SHUT, MotionSamples, concatenate
+from recognizer.data.motion_windows import MotionWindows
 from recognizer.facs import ARKIT_INDEX, AU_INDEX, EMOTIONS
 from recognizer.train.judged_faces import HAPPY, StillFaces, TalkingFaces, film_shifts
-from recognizer.train.motion_windows import MotionWindows
 
 JAW, BLINK = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["eyeBlinkLeft"]
 SMILE_LEFT, SMILE_RIGHT = ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]

@@ -3,11 +3,12 @@
 import numpy as np
 import torch
 
+from recognizer.bench.pictures import opinions
 from recognizer.crop import face_crop
 from recognizer.data.faces import LabelledFaces
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
-from recognizer.train.reliability import fit, opinions
+from recognizer.train.reliability import fit
 
 
 def test_an_expert_counts_by_how_often_it_is_right(picture, tracker):

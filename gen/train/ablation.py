@@ -1,6 +1,6 @@
 """What matters in the motion model: short runs of equal length that differ in one thing each.
 
-``python -m gen.bench.ablation --data corpus_grid --runs runs -o docs/figures/ablation.json`` trains
+``python -m gen.train.ablation --data corpus_grid --runs runs -o docs/figures/ablation.json`` trains
 the variants of :data:`VARIANTS` one after the other, from the shipped configurations, and measures
 each on held-out clips. A run that is already there is not repeated.
 """
@@ -146,7 +146,7 @@ def _expression(
 def main() -> None:
     """The command of the module's documentation."""
     parser = argparse.ArgumentParser(
-        prog="python -m gen.bench.ablation", description=__doc__.splitlines()[0]
+        prog="python -m gen.train.ablation", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of records")
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
