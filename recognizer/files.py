@@ -3,11 +3,15 @@ leaves no half of one."""
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 
 @contextmanager
@@ -51,3 +55,31 @@ def existing(path: str | os.PathLike) -> Path:
     if path.stat().st_size == 0:
         raise ValueError(f"{path.name} is empty")
     return path
+
+
+@contextmanager
+def arrays_of(path: str | os.PathLike, complaint: str) -> Iterator[Mapping[str, np.ndarray]]:
+    """The arrays of an ``.npz`` file by their names.
+
+    Args:
+        path: the file.
+        complaint: what is said of a file that is another one, such as ``"is not a motion file"``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no such archive, it is damaged, or what is made of it within the block
+            fails: the file's name, the complaint and the reason.
+    """
+    path = Path(path)
+    # Read whole: what is raised below is then about the content, and a damaged archive makes
+    # zipfile, zlib and numpy's header parser raise all sorts of errors.
+    data = io.BytesIO(path.read_bytes())
+    try:
+        if not zipfile.is_zipfile(data):
+            raise ValueError("it is no npz file")
+        data.seek(0)
+        with np.load(data, allow_pickle=False) as archive:
+            yield archive
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path.name} {complaint}: {reason}") from error

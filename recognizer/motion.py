@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import os
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, POSE_NAMES
-from recognizer.files import whole
+from recognizer.files import arrays_of, whole
 from recognizer.livelink import is_livelink, parse_livelink
 
 _COLUMNS = ("time", *ARKIT_NAMES, *POSE_NAMES)
@@ -164,14 +163,8 @@ class MotionTrack:
 
     @classmethod
     def _load_npz(cls, path: Path) -> MotionTrack:
-        # Read whole: what is raised below is then about the content, and a damaged archive makes
-        # zipfile, zlib and numpy's header parser raise all sorts of errors.
-        data = io.BytesIO(path.read_bytes())
-        try:
-            with np.load(data, allow_pickle=False) as archive:
-                track = cls(archive["blendshapes"], archive["pose"], float(archive["fps"]))
-        except Exception as error:
-            raise ValueError(f"{path.name} is not a motion file: {error}") from error
+        with arrays_of(path, "is not a motion file") as arrays:
+            track = cls(arrays["blendshapes"], arrays["pose"], float(arrays["fps"]))
         if len(track) == 0:
             raise ValueError(f"{path.name} has no frames")
         _check_values(track.to_vectors(), path)

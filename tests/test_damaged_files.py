@@ -68,6 +68,20 @@ def record(path):
     MotionRecord(path.stem, moving(25), wave, "me", np.ones(58, bool)).save(path.parent)
 
 
+def faces(path):
+    from recognizer.data.face_files import save_faces
+    from recognizer.data.faces import LabelledFaces
+
+    images = np.random.default_rng(0).integers(0, 256, (6, 16, 16)).astype(np.uint8)
+    save_faces(path, {"train": LabelledFaces(images, np.tile(np.eye(8)[1], (6, 1)))})
+
+
+def read_faces(path):
+    from recognizer.data.face_files import load_faces
+
+    return load_faces(path)
+
+
 def read_motion(path):
     return MotionTrack.load(path)
 
@@ -108,6 +122,7 @@ CASES = {
     "a.yaml": (timeline, read_timeline, 80),
     "batch.csv": (table, read_table, 40),
     "record.npz": (record, read_record, 40),
+    "faces.npz": (faces, read_faces, 40),
 }
 
 

@@ -21,6 +21,7 @@ from gen.renderers.mesh import MeshRenderer
 from gen.renderers.patch import PATCH_KINDS, PatchView
 from gen.renderers.portrait import Portrait
 from recognizer.face_model import FaceModel
+from recognizer.files import arrays_of
 from recognizer.media import iter_frames
 from recognizer.motion import MotionTrack
 from recognizer.tracker import FaceTracker, NoFaceError
@@ -61,11 +62,8 @@ class PatchPairs:
         Raises:
             ValueError: the file is something else.
         """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return cls(**{name: archive[name] for name in cls.__dataclass_fields__})
-        except (KeyError, EOFError, OSError, ValueError) as error:
-            raise ValueError(f"{Path(path).name} holds no patch pairs: {error}") from error
+        with arrays_of(path, "holds no patch pairs") as arrays:
+            return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
 
 
 def draw_pairs(

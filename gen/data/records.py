@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from recognizer.files import arrays_of
 from recognizer.motion import MotionTrack
 
 SAMPLE_RATE = 16_000
@@ -53,21 +53,14 @@ class MotionRecord:
         Raises:
             ValueError: the file is no record.
         """
-        path = Path(path)
-        # Read whole: what is raised below is then about the content.
-        data = io.BytesIO(path.read_bytes())
-        try:
-            with np.load(data, allow_pickle=False) as archive:
-                return cls(
-                    name=path.stem,
-                    motion=MotionTrack.from_vectors(archive["vectors"], float(archive["fps"])),
-                    waveform=archive["waveform"].astype(np.float32) / 32767,
-                    speaker=str(archive["speaker"]),
-                    measured=archive["measured"],
-                )
-        except Exception as error:  # zipfile, zlib and numpy's header parser raise all sorts
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{path.name} is not a motion record: {reason}") from error
+        with arrays_of(path, "is not a motion record") as arrays:
+            return cls(
+                name=Path(path).stem,
+                motion=MotionTrack.from_vectors(arrays["vectors"], float(arrays["fps"])),
+                waveform=arrays["waveform"].astype(np.float32) / 32767,
+                speaker=str(arrays["speaker"]),
+                measured=arrays["measured"],
+            )
 
 
 def iter_records(folder: str | os.PathLike):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from recognizer.data.faces import LABELS, SPLITS, LabelledFaces, concatenate
 from recognizer.data.ferplus import FerPlus
+from recognizer.files import arrays_of
 
 
 def save_faces(path: str | os.PathLike, splits: dict[str, LabelledFaces]) -> None:
@@ -38,10 +38,8 @@ def load_faces(path: str | os.PathLike, votes: float = 0.5) -> dict[str, Labelle
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} holds no labelled faces: it is no npz file")
-    with np.load(path) as file:
-        made = dict(file) if {"images", "split"} <= set(file.files) else None
+    with arrays_of(path, "holds no labelled faces") as file:
+        made = dict(file) if {"images", "split"} <= set(file) else None
     if made is None:
         ferplus = FerPlus.load(path)
         rest = {name: ferplus.faces(name, "majority") for name in SPLITS[1:]}

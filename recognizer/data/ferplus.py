@@ -26,6 +26,7 @@ import numpy as np
 
 from recognizer.data.faces import SPLITS, LabelledFaces
 from recognizer.facs import EMOTIONS
+from recognizer.files import arrays_of
 
 VOTE_NAMES = (*EMOTIONS, "unknown", "not a face")
 RULES = ("majority", "plurality", "votes")
@@ -117,12 +118,9 @@ class FerPlus:
 
 @lru_cache(maxsize=1)
 def _load(path: Path, _changed: int) -> FerPlus:
-    try:
-        with np.load(path) as file:
-            data, offsets = file["bytes"], file["offsets"]
-            votes, split = file["votes"], file["split"]
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{path} is not FER+: {error}") from error
+    with arrays_of(path, "is not FER+") as file:
+        data, offsets = file["bytes"], file["offsets"]
+        votes, split = file["votes"], file["split"]
     if votes.shape != (len(split), len(VOTE_NAMES)) or len(offsets) != len(split) + 1:
         raise ValueError(f"{path} is not FER+: votes {votes.shape}, {len(offsets)} offsets")
     images = [

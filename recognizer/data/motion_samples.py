@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from recognizer.data.faces import SPLITS
 from recognizer.facs import AU_NAMES, EMOTION_TO_VA, EMOTIONS
+from recognizer.files import arrays_of
 
 #: Roles of a frame within its take: the person at rest, at rest with shut eyes, anything else.
 REST, SHUT, SHOWN = range(3)
@@ -98,12 +98,11 @@ class MotionSamples:
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: no such file")
         names = [f.name for f in fields(cls) if f.name != "crops"]
-        if zipfile.is_zipfile(path):
-            with np.load(path) as file:
-                if set(names) <= set(file.files):
-                    kept = [*names, "crops"] if "crops" in file.files else names
-                    return cls(**{name: file[name] for name in kept})
-        raise ValueError(f"{path} holds no tracked faces: expected an npz of {', '.join(names)}")
+        with arrays_of(path, "holds no tracked faces") as file:
+            if not set(names) <= set(file):
+                raise ValueError(f"expected {', '.join(names)}")
+            kept = [*names, "crops"] if "crops" in file else names
+            return cls(**{name: file[name] for name in kept})
 
 
 def concatenate(parts: Sequence[MotionSamples]) -> MotionSamples:

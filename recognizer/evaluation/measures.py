@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.files import write_whole
+from recognizer.files import arrays_of, write_whole
 from recognizer.motion import MotionTrack
 
 _META = "meta"
@@ -94,13 +94,10 @@ class ClipMeasures:
         Raises:
             ValueError: it is damaged.
         """
-        try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                arrays = {name: file[name] for name in _ARRAYS}
-                meta = json.loads(file[_META].tobytes())
+        with arrays_of(path, "is damaged") as file:
+            arrays = {name: file[name] for name in _ARRAYS}
+            meta = json.loads(file[_META].tobytes())
             return cls(**arrays, **meta | {"size": tuple(meta["size"])})
-        except Exception as error:  # a damaged archive raises from zipfile, zlib or numpy's parser
-            raise ValueError(f"{path.name} is damaged: {error}") from error
 
 
 _ARRAYS = tuple(f.name for f in fields(ClipMeasures) if f.type == "np.ndarray")

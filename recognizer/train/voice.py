@@ -19,6 +19,7 @@ import numpy as np
 from recognizer.config import read_config
 from recognizer.data.emotional_speech import Utterance, load_corpus
 from recognizer.facs import EMOTIONS
+from recognizer.files import arrays_of
 from recognizer.media import read_audio
 from recognizer.models.voice import Encode, VoiceClassifier, voice_features
 from recognizer.pitch import RATE
@@ -207,12 +208,8 @@ def _measured(
 
 
 def _read_measured(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path) as file:
-            return dict(zip(file["paths"].tolist(), file["features"], strict=True))
-    except Exception as error:
-        # A broken zip file raises errors of several kinds.
-        raise ValueError(f"{path} does not hold features of speech: {error}") from error
+    with arrays_of(path, "does not hold features of speech") as file:
+        return dict(zip(file["paths"].tolist(), file["features"], strict=True))
 
 
 def _write_measured(path: Path, rows: Mapping[str, np.ndarray]) -> None:
