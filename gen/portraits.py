@@ -124,6 +124,8 @@ def prepared_beside(
             outcome = receiver.recv()
         except EOFError:  # it was killed, as it is for memory, or failed: that would show here, too
             return here(hook)
+        finally:
+            process.join()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
