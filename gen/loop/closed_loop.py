@@ -105,7 +105,6 @@ def close_loop(
         nor one that shows what was asked for more weakly (see :func:`allowed`).
     """
     told, demands = told_units(), [target.demand for target in targets]
-    limits = limits or Limits()
     neutral = show(Affect())
     commands = [[demand.command for demand in demands]]
     controllers: list[Controller] = []
@@ -115,37 +114,17 @@ def close_loop(
     for number in range(passes + 1):
         progress("closing the loop", number, passes + 1)
         motion = show(corrected(affect, demands, commands[-1]))
+        name = f"pass {number}" if number else "open loop"
+        changed = tuple(_changed(*pair) for pair in zip(demands, commands[-1], strict=True))
         seen, sync = _look(mirror, motion, neutral, targets)
-        errors = _overall(targets, seen, told)
-        good = _within_tolerance(errors)
-        if not (controllers or good):
-            controllers = [
-                Controller(
-                    one.asked,
-                    told,
-                    one.demand.steered if limits.beside == 0 else np.isin(AU_NAMES, STEERED),
-                    one.demand.command,
-                    functools.partial(_attempt, mirror, one),
-                    limits,
-                )
-                for one in targets
-            ]
-        made.append(
-            Pass(
-                f"pass {number}" if number else "open loop",
-                errors,
-                sync,
-                _emotion(targets, seen),
-                tuple(_changed(*pair) for pair in zip(demands, commands[-1], strict=True)),
-                time.perf_counter() - start,
-                _share_shown(targets, seen, told),
-            )
-        )
+        made.append(_read(name, seen, sync, targets, told, start, changed))
         start = time.perf_counter()
-        if good:
+        if _within_tolerance(made[-1].errors):
             ended = "within tolerance"
-        if good or number == passes:
             break
+        if number == passes:
+            break
+        controllers = controllers or _controllers(mirror, targets, told, limits or Limits())
         good = allowed(made[-1], made[0])
         wanted = [
             controller.next(command, one, motion, good)
@@ -187,17 +166,27 @@ def best_seed(
         progress("trying seeds", number, len(seeds))
         start = time.perf_counter()
         seen, sync = _look(mirror, show(affect, seed), show(Affect(), seed), targets)
-        made.append(
-            Pass(
-                f"seed {seed}",
-                _overall(targets, seen, told),
-                sync,
-                _emotion(targets, seen),
-                seconds=time.perf_counter() - start,
-            )
-        )
+        made.append(_read(f"seed {seed}", seen, sync, targets, told, start))
     best = min(range(len(made)), key=lambda i: made[i].score)
     return seeds[best], LoopReport(tuple(made), (made[best].name,))
+
+
+def _controllers(
+    mirror: Mirror, targets: Sequence[Target], told: np.ndarray, limits: Limits
+) -> list[Controller]:
+    """One for each target."""
+    everything = np.isin(AU_NAMES, STEERED)
+    return [
+        Controller(
+            one.asked,
+            told,
+            one.demand.steered if limits.beside == 0 else everything,
+            one.demand.command,
+            functools.partial(_attempt, mirror, one),
+            limits,
+        )
+        for one in targets
+    ]
 
 
 def _look(
@@ -205,6 +194,22 @@ def _look(
 ) -> tuple[list[Seen], float]:
     track, sync = mirror.look(motion, neutral)
     return [mean_of(track, target.weight) for target in targets], sync
+
+
+def _read(
+    name: str, seen: Sequence[Seen], sync: float, targets: Sequence[Target], told: np.ndarray,
+    start: float, changed: tuple[dict[str, float], ...] = (),
+) -> Pass:  # fmt: skip
+    """A rendering that was begun at ``start``, as it was seen."""
+    return Pass(
+        name,
+        _overall(targets, seen, told),
+        sync,
+        _emotion(targets, seen),
+        changed,
+        time.perf_counter() - start,
+        _share_shown(targets, seen, told),
+    )
 
 
 def _overall(targets: Sequence[Target], seen: Sequence[Seen], told: np.ndarray) -> Errors:
