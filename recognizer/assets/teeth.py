@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.assets.anny_frame import to_camera
+from recognizer.assets.anny_head import to_camera
 from recognizer.facs import ARKIT_NAMES
 
 _WIDTHS = {"upper": (8.5, 6.5, 7.6, 7.1, 6.6, 10.4), "lower": (5.3, 5.9, 6.9, 7.0, 7.1, 11.2)}
