@@ -22,6 +22,9 @@ PACKAGED = Path(__file__).parents[1] / "weights" / "silence"
 _BEGIN, _REST = 0.0, 1.0
 #: Neighbours on either side over which log-odds are averaged, none surer than the limit.
 _SMOOTH, _SURE = 1, 4.0
+#: Speech is clear below these log-odds; what is not, for so many frames back and ahead, is none: a
+#: note, a bell or a hum that sets in passes for half a syllable, and no more.
+_CLEAR, _BACK, _AHEAD = -1.0, 25, 2
 #: Frames: lips part in so many before speech; after it they wait, then close in so many.
 _PART, _WAIT, _CLOSE = 3, 10, 8
 #: What a head at rest lacks of its movement, and the share of the way there that a frame goes.
@@ -42,8 +45,8 @@ class SilenceDetector:
     pause: np.ndarray
 
     #: Frames before and after a frame that its answer depends on.
-    before = property(lambda self: self.ridge.reach + _SMOOTH + _WAIT + _CLOSE)
-    after = property(lambda self: self.ridge.reach + _SMOOTH + _PART)
+    before = property(lambda self: self.ridge.reach + _SMOOTH + _BACK + _WAIT + _CLOSE)
+    after = property(lambda self: self.ridge.reach + _SMOOTH + _AHEAD + _PART)
 
     @classmethod
     def load(cls, path: str | os.PathLike | None = None) -> SilenceDetector:
@@ -77,12 +80,16 @@ def resting(log_odds: np.ndarray) -> np.ndarray:
 
     Rest is at most as far as the nearest speech is: 0 in speech and for 0.4 s after
     it, then growing; and back at 0 when speech begins. It so never jumps, and shorter pauses stay
-    as they are. What lies beyond the ends is taken to allow rest.
+    as they are. What sounds like speech a little and at no time clearly leaves rest as it is. What
+    lies beyond the ends is taken to allow rest.
     """
     kernel = np.full(2 * _SMOOTH + 1, 1 / (2 * _SMOOTH + 1))
     limited = np.clip(np.asarray(log_odds, np.float64), -_SURE, _SURE)
     smooth = np.convolve(np.pad(limited, _SMOOTH, "edge"), kernel, "valid")
+    beyond = np.pad(smooth, (_BACK, _AHEAD), constant_values=_SURE)
+    clearest = np.lib.stride_tricks.sliding_window_view(beyond, _BACK + 1 + _AHEAD).min(axis=1)
     calm = np.clip((smooth - _BEGIN) / (_REST - _BEGIN), 0, 1)
+    calm[clearest >= _CLEAR] = 1
     ago = np.arange(_WAIT + _CLOSE, -_PART - 1, -1)
     farther = np.where(ago >= 0, (ago - _WAIT) / _CLOSE, -ago / _PART).clip(0, 1)
     padded = np.pad(calm, (_WAIT + _CLOSE, _PART), constant_values=1)

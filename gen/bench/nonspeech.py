@@ -36,7 +36,8 @@ def sounds(seconds: float = 30.0, seed: int = 0) -> dict[str, np.ndarray]:
 
     Returns:
         ``digital_silence``; ``quiet_room``: noise at -70 dB; ``white_noise``; ``pink_noise``;
-        ``music``: chords, bass, a tune and drums.
+        ``music``: chords, bass, a tune and drums; ``starting``: sounds between stretches of
+        digital silence.
     """
     rng = np.random.default_rng(seed)
     samples = round(seconds * SAMPLE_RATE)
@@ -47,6 +48,7 @@ def sounds(seconds: float = 30.0, seed: int = 0) -> dict[str, np.ndarray]:
         "white_noise": noise * _LEVEL,
         "music": _music(samples, rng),
         "pink_noise": _pink(noise) * _LEVEL,
+        "starting": _starting(samples, rng),
     }
     return {name: sound.astype(np.float32) for name, sound in played.items()}
 
@@ -85,6 +87,43 @@ def _string(note: float, samples: int, rng: np.random.Generator) -> np.ndarray:
     loop = np.zeros(period + 2)
     loop[0], loop[period:] = 1, -0.498
     return lfilter([1.0], loop, pluck)
+
+
+def _starting(samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Digital silence of 1.5 s, then 2.5 s of a sound, over and over: what begins may startle."""
+    quiet, long = round(1.5 * SAMPLE_RATE), round(2.5 * SAMPLE_RATE)
+    time = np.arange(long) / SAMPLE_RATE
+    swell = np.minimum(time / 2, 1) ** 2
+    hum = swell * sum(np.sin(2 * np.pi * 150 * n * time) / n for n in (1, 2, 3, 5, 7))
+    vibrato = 2 * np.pi * 220 * time + 0.1 * np.sin(2 * np.pi * 5.5 * time)
+    stroke = np.clip(np.minimum(time % 0.5 / 0.12, (0.5 - time % 0.5) / 0.1), 0, 1)
+    bowed = stroke * sum(np.sin(n * vibrato) / n for n in range(1, 15))
+    begun = [
+        _notes(time, rng, lambda t: np.minimum(t / 0.02, 1), (0.5, 1, 2, 3, 4)),  # an organ
+        _notes(time, rng, lambda t: np.exp(-2 * t), (1, 2.76, 5.4)),  # bells (Rayleigh 1890)
+        _notes(time, rng, lambda t: np.exp(-t / 0.4), range(1, 9)),  # strings that are struck
+        bowed,
+        hum,
+        _pink(rng.standard_normal(long)),
+        swell * rng.standard_normal(long),
+    ]
+    parts = [
+        np.pad(sound / sound.std(), (quiet, 0)) * _LEVEL * rng.choice((1, 0.3, 0.1))
+        for sound in [*begun, *begun]
+    ]
+    return np.resize(np.concatenate(parts), samples)
+
+
+def _notes(time: np.ndarray, rng: np.random.Generator, envelope, partials) -> np.ndarray:
+    """Three notes of each chord, two chords a second."""
+    out = np.zeros(len(time))
+    for beat, start in enumerate(np.arange(0, time[-1], 0.5)):
+        since = time[time >= start] - start
+        for note in _CHORDS[beat % len(_CHORDS)]:
+            hertz, phase = 440 * 2 ** ((note - 69) / 12), 2 * np.pi * rng.random()
+            tone = sum(np.sin(2 * np.pi * hertz * n * since + phase) / n for n in partials)
+            out[time >= start] += tone * envelope(since) * (since < 0.5)
+    return out
 
 
 def nonspeech_benchmark(talk: Talker, speech: Sequence[np.ndarray], seed: int = 0) -> dict:

@@ -171,6 +171,8 @@ def test_sounds_without_speech():
     )
     assert level["music"] == pytest.approx(level["white_noise"], rel=0.05)
     assert (sounds(6.0)["music"] == played["music"]).all()
+    assert (played["starting"][:24000] == 0).all() and played["starting"][24000:64000].std() > 0.005
+    assert (played["starting"][64000:88000] == 0).all()
     # The first bars stand on A: 220 Hz and not the semitone above it.
     spectrum = np.abs(np.fft.rfft(played["music"][: 4 * 16000]))
     at = lambda hertz: spectrum[int(4 * hertz) - 6 : int(4 * hertz) + 7].max()  # noqa: E731

@@ -6,6 +6,7 @@ import torch
 from diffusers import DDIMScheduler
 
 from gen.audio.articulation import ArticulationEncoder
+from gen.audio.encoder import load_encoder
 from gen.audio.ridge import NeighbourRidge
 from gen.audio.silence import Rest, SilenceDetector, resting
 from gen.data.instruments import Band, Note, compose, midi_file
@@ -14,6 +15,7 @@ from gen.data.voices import BackendUnavailable
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
 from recognizer.facs import ARKIT_NAMES
+from recognizer.media import read_audio
 
 MOUTH = [i for i, n in enumerate(ARKIT_NAMES) if n.startswith(("jaw", "mouth", "tongue"))]
 
@@ -40,9 +42,59 @@ def test_a_short_pause_is_no_rest():
 
 
 def test_doubtful_silence_is_half_a_rest():
-    assert (resting(np.full(50, -0.1)) == 0).all()
-    assert 0.2 < resting(np.full(50, 0.5))[25] < 0.8
+    # After speech; 24 frames on it is no longer near, and has not been forgotten.
+    assert (resting(odds_of((20, -9), (25, -0.1))) == 0).all()
+    assert 0.2 < resting(odds_of((20, -9), (25, 0.5)))[-3] < 0.8
     assert (resting(np.full(50, 9.0)) == 1).all()
+
+
+def test_what_is_never_clearly_speech_parts_no_lips():
+    assert (resting(odds_of((40, 9), (6, -0.5), (40, 9))) == 1).all()
+    assert (resting(np.full(80, -0.5)) == 1).all()
+    # The same before a word and after it belongs to the word.
+    word = resting(odds_of((40, 9), (2, -0.5), (4, -3), (8, -0.5), (40, 9)))
+    assert (word[41:54] == 0).all() and word[0] == word[-1] == 1
+
+
+def started(name, seconds=2.5, rate=16000):
+    """A second of digital silence, then a sound that sets in."""
+    time = np.arange(round(seconds * rate)) / rate
+    beat = time % 0.5
+    if name == "hum":  # it swells
+        sound = sum(np.sin(2 * np.pi * 150 * n * time) / n for n in (1, 2, 3, 5, 7))
+        sound = sound * np.minimum(time / 2, 1) ** 2
+    elif name == "bowed notes":
+        phase = 2 * np.pi * 220 * time + 0.1 * np.sin(2 * np.pi * 5.5 * time)
+        sound = sum(np.sin(n * phase) / n for n in range(1, 15))
+        sound = sound * np.clip(np.minimum(beat / 0.12, (0.5 - beat) / 0.1), 0, 1)
+    elif name == "chords":
+        tones = [220 * note * n for note in (1, 1.26, 1.5) for n in range(1, 7)]
+        sound = sum(np.sin(2 * np.pi * f * time) / f for f in tones) * np.exp(-beat / 0.3)
+    else:
+        sound = np.random.default_rng(0).standard_normal(len(time))
+    level = 10**-3.5 if name == "faint noise" else 10**-1.5
+    return np.concatenate([np.zeros(rate), level / sound.std() * sound]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def packaged():
+    return load_encoder("articulation+closures+silence")
+
+
+@pytest.mark.parametrize("name", ["hum", "bowed notes", "chords", "noise", "faint noise"])
+def test_sounds_that_start_out_of_silence_part_no_lips(packaged, name):
+    assert packaged.encode(started(name))[:, -1].min() > 0.9
+
+
+def test_speech_after_noise_is_spoken_loud_and_soft(packaged, speech_path):
+    speech = read_audio(speech_path)[:32000]
+    alone = packaged.encode(speech)[:, -1]
+    assert alone.mean() < 0.2
+    for gain in (1, 10**-1.5):
+        before = started("faint noise", 2.52)
+        rest = packaged.encode(np.concatenate([before, gain * speech]))[:, -1]
+        assert rest[:84].min() > 0.9
+        assert np.abs(rest[88:] - alone).mean() < 0.1
 
 
 def test_rest_is_the_portraits_own_mouth():
