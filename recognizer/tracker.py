@@ -9,7 +9,7 @@ import numpy as np
 
 from recognizer.crop import face_crop
 from recognizer.facs import ARKIT_INDEX
-from recognizer.fitting import CAMERA_DISTANCE, FaceFitter, Pose
+from recognizer.fitting import CAMERA_DISTANCE, FaceFitter
 from recognizer.landmarks import FaceLandmarker, FaceLandmarks
 from recognizer.motion import MotionTrack, euler_angles
 
@@ -274,10 +274,9 @@ def _fit_track(
 
 @dataclass
 class FittedMotion:
-    """What :func:`fit_motion` found: the motion, per-frame cameras and confidence, the person."""
+    """What :func:`fit_motion` found: the motion, each frame's confidence, and the person."""
 
     motion: MotionTrack
-    poses: list[Pose]
     confidence: np.ndarray
     fitter: FaceFitter
 
@@ -322,7 +321,6 @@ def fit_motion(
     )
     return FittedMotion(
         MotionTrack(coefficients, np.concatenate([angles, place], axis=1), fps),
-        poses,
         np.exp(-residual / _RESIDUAL_SCALE).astype(np.float32),
         fitter,
     )

@@ -21,30 +21,18 @@ from recognizer.metrics.classification import (
 from recognizer.models.appearance import AppearanceNet
 
 
-def emotion_benchmark(net: AppearanceNet, faces: LabelledFaces) -> dict[str, Any]:
-    """How well a network names the emotion of faces; for FER+'s published figure, of
-    ``FerPlus.load(path).faces("test", "majority")``.
+def emotion_figures(logits: Tensor, truth: np.ndarray) -> dict[str, Any]:
+    """How well emotions are named.
 
-    The truth is the most probable emotion of each face. Every face is seen with its mirror image.
+    Args:
+        logits: ``[N, 8]``.
+        truth: ``[N, 8]`` distributions, of which the most probable emotion is the true one.
 
     Returns:
         For JSON: ``n``, ``accuracy``, ``ci95`` (Wilson), ``macro_f1``, ``f1`` and ``n_by_emotion``
         by emotion, ``cross_entropy`` (nats, to the labels' own distribution),
         ``calibration_error``, ``confusion`` (rows: truth, in the order of ``emotions``).
-
-    Raises:
-        ValueError: no face has an emotion.
     """
-    faces = faces[faces.labelled("emotion")]
-    if not len(faces):
-        raise ValueError("no face is labelled with an emotion")
-    net.eval()
-    logits = net.logits(torch.from_numpy(faces.images))
-    return emotion_figures(logits / net.temperature.cpu(), faces.emotion)
-
-
-def emotion_figures(logits: Tensor, truth: np.ndarray) -> dict[str, Any]:
-    """:func:`emotion_benchmark` of logits ``[N, 8]`` and distributions ``[N, 8]``."""
     label = truth.argmax(axis=1)
     log_p = logits.log_softmax(-1).numpy()
     confusion = confusion_matrix(label, log_p.argmax(axis=1), len(EMOTIONS))

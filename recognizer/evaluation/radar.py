@@ -27,8 +27,9 @@ import numpy as np
 
 from recognizer.facs import EMOTIONS
 from recognizer.metrics.dynamics import MOTION_REGIONS
+from recognizer.metrics.identity import SAME_PERSON
 
-_CHANCE, _SAME_PERSON = 1 / len(EMOTIONS), 0.4
+_CHANCE = 1 / len(EMOTIONS)
 
 
 def normalised(metrics: Mapping[str, Mapping]) -> dict[str, float]:
@@ -63,7 +64,7 @@ def normalised(metrics: Mapping[str, Mapping]) -> dict[str, float]:
         "lips with sound": _share(
             value("lip_audio_r_best"), floor("lip_audio_r_best"), real("lip_audio_r_best")
         ),
-        "identity": _share(value("identity_similarity"), _SAME_PERSON,
+        "identity": _share(value("identity_similarity"), 1 - SAME_PERSON,
                            person if np.isfinite(person) else 1.0),
     }  # fmt: skip
     return {
