@@ -24,7 +24,7 @@ _BEGIN, _REST = 0.0, 1.0
 _SMOOTH, _SURE = 1, 4.0
 #: Speech is clear below these log-odds; what is not, for so many frames back and ahead, is none: a
 #: note, a bell or a hum that sets in passes for half a syllable, and no more.
-_CLEAR, _BACK, _AHEAD = -1.0, 25, 2
+_CLEAR, _BACK, _AHEAD = -1.0, 25, 6
 #: Frames: lips part in so many before speech; after it they wait, then close in so many.
 _PART, _WAIT, _CLOSE = 3, 10, 8
 #: What a head at rest lacks of its movement, and the share of the way there that a frame goes.

@@ -52,8 +52,8 @@ def test_what_is_never_clearly_speech_parts_no_lips():
     assert (resting(odds_of((40, 9), (6, -0.5), (40, 9))) == 1).all()
     assert (resting(np.full(80, -0.5)) == 1).all()
     # The same before a word and after it belongs to the word.
-    word = resting(odds_of((40, 9), (2, -0.5), (4, -3), (8, -0.5), (40, 9)))
-    assert (word[41:54] == 0).all() and word[0] == word[-1] == 1
+    word = resting(odds_of((40, 9), (5, -0.5), (4, -3), (8, -0.5), (40, 9)))
+    assert (word[41:57] == 0).all() and word[0] == word[-1] == 1
 
 
 def started(name, seconds=2.5, rate=16000):
