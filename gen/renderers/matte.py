@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import scipy  # its packages load when they are asked for
 
 from gen.renderers.inpaint import fill
 from gen.renderers.portrait import Portrait
@@ -24,6 +25,11 @@ _WORK_SIZE, _ROUNDS = 144, 3
 _FEWEST = 50
 #: Face widths: hair that is likely, and the farthest that is possible, outside the fitted head.
 _LIKELY_HAIR, _FARTHEST_HAIR = 0.2, 0.75
+#: Colours that are enough to know a region's.
+_SAMPLE = 1000
+#: Colours (CIELAB) nearer than this look alike, and apart from this; colours of so small a share of
+#: the background are none of its own. Above this (face widths below the chin) there is hair.
+_ALIKE, _APART, _RARE, _BESIDE = 6.0, 12.0, 0.02, -0.3
 #: Face widths inside the fitted head's outline from which on there is no doubt.
 _CERTAIN = 0.06
 #: Face widths: how far outside the matte hair may stand; the farther the plainer the background
@@ -124,6 +130,8 @@ def person_matte(portrait: Portrait) -> np.ndarray:
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = cv2.resize(portrait.image, size, interpolation=cv2.INTER_AREA)
     mask, inner = _prior(portrait, size, factor)
+    below, _ = bust_coordinates(portrait, size, factor)
+    mask[_like_hair(small, mask, below < _BESIDE)] = cv2.GC_PR_FGD
     behind = np.isin(mask, (cv2.GC_BGD, cv2.GC_PR_BGD)).sum()
     if min(behind, mask.size - behind) < _FEWEST:  # a face that fills the picture
         return np.ones((height, width), np.float32)
@@ -159,6 +167,40 @@ def _prior(portrait: Portrait, size: tuple[int, int], factor: float):
     mask[(inner > _CERTAIN) | neck | chest] = cv2.GC_FGD
     mask[(below < 0.1) & ((outer > _FARTHEST_HAIR) | (aside > 1.35))] = cv2.GC_BGD
     return mask, inner
+
+
+def _like_hair(image: np.ndarray, mask: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """What GrabCut's labels take for background, though it looks like hair and like nothing behind.
+
+    Left there, long hair would be a part of the background's colours, and so become background.
+
+    Args:
+        image: uint8 ``[h, w, 3]``.
+        mask: uint8 ``[h, w]``, GrabCut's labels.
+        head: bool ``[h, w]``: where what is likely the person is head and hair, no shoulders.
+
+    Returns:
+        bool ``[h, w]``.
+    """
+    colours = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    behind, asked = colours[mask == cv2.GC_BGD], mask == cv2.GC_PR_BGD
+    out = np.zeros(mask.shape, bool)
+    hair = colours[(mask == cv2.GC_PR_FGD) & head]
+    if min(len(behind), len(hair), asked.sum()) < _FEWEST:
+        return out
+
+    def away(values, palette, share):
+        """Distances to the nearest colours that are no rarer than that in a palette."""
+        palette = palette[:: len(palette) // _SAMPLE + 1]
+        rank = max(5, int(share * len(palette)))
+        return scipy.spatial.cKDTree(palette).query(values, k=[rank])[0][:, 0]
+
+    # A few pixels of hair may be taken for certain background as well.
+    hair = hair[away(hair, behind, _RARE) > _APART]
+    if len(hair) >= _FEWEST:
+        values = colours[asked]
+        out[asked] = (away(values, hair, 0) < _ALIKE) & (away(values, behind, _RARE) > _APART)
+    return out
 
 
 def bust_coordinates(portrait: Portrait, size: tuple[int, int], factor: float):

@@ -1,10 +1,11 @@
 """The person before the background: the split adds up, and what stands still stands still."""
 
+import cv2
 import numpy as np
 import pytest
 
 from gen.renderers.inpaint import fill
-from gen.renderers.matte import person_matte, split_layers
+from gen.renderers.matte import _like_hair, person_matte, split_layers
 from gen.renderers.mesh import MeshRenderer
 from gen.renderers.portrait import Portrait
 
@@ -25,6 +26,21 @@ def far(portrait):
     (x0, y0), (x1, y1) = portrait.landmarks[:, :2].min(0), portrait.landmarks[:, :2].max(0)
     beside = np.maximum(np.maximum(x0 - xs, xs - x1), np.maximum(y0 - ys, ys - y1))
     return (beside > 0.75 * portrait.pose.scale) & (ys < y1)
+
+
+def test_long_hair_is_no_background():
+    """Hair that falls beyond where it is likely is told by its colour; what lies behind is not."""
+    image = np.full((100, 100, 3), 120, np.uint8)
+    image[:, 80:] = (40, 70, 160)  # seen where nobody can be, too
+    image[20:90, 30:70] = (60, 35, 20)
+    image[40:60, 60:64] = (200, 30, 30)  # neither
+    mask = np.full((100, 100), cv2.GC_PR_BGD, np.uint8)
+    mask[:15], mask[:, 90:] = cv2.GC_BGD, cv2.GC_BGD
+    mask[20:50, 30:50] = cv2.GC_PR_FGD
+    hair = _like_hair(image, mask, np.ones((100, 100), bool))
+    wanted = (image == (60, 35, 20)).all(-1) & (mask == cv2.GC_PR_BGD)
+    assert (hair == wanted).mean() > 0.98
+    assert not hair[:, 72:].any()
 
 
 def test_the_layers_add_up_to_the_portrait(layers, portrait):
