@@ -116,12 +116,15 @@ class _Half:
     def mouth(self) -> Iterator[Crease]:
         """The dimple beside the corner and the fold below it."""
         corner = _CORNER[self._side]
+        # Round the corner as it is drawn in, where a little smile may have taken it.
+        drawn = self._moved({"mouthDimple": 1.0, "mouthSmile": 0.3})
         dimple = [
-            self._at(corner, 0.020, -0.042), self._at(corner, 0.034, -0.002),
-            self._at(corner, 0.024, 0.042),
-        ]  # fmt: skip
+            drawn[corner] + out * self._out + down * self._down
+            for out, down in ((0.004, -0.080), (0.034, -0.028), (0.038, 0.030), (0.010, 0.100))
+        ]
+        curve = self._back(drawn, _smooth(dimple))
         causes = self._by({"mouthDimple": 1.0})
-        yield Crease(causes, _smooth(dimple), 0.2, 0.018, 0.05 * self._outside, _LIP_ONSET)
+        yield Crease(causes, curve, 0.25, 0.018, 0.10 * self._outside, _LIP_ONSET, (0.4, 0.5))
         fold = [
             self._at(corner, 0.012, 0.000), self._at(corner, 0.030, 0.045),
             self._at(corner, 0.040, 0.110),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gen.renderers.topology import Topology
-from recognizer.facs import ARKIT_INDEX, sides
+from recognizer.facs import ARKIT_INDEX
 
 #: How much of the way from the head model's opening to a parabola the lower lip goes.
 _ROUND = 0.7
@@ -21,10 +21,12 @@ _EVERT = 1.3
 #: Press (AU 24): the red narrows by this share. The head model's own press is a smile's half
 #: brother: these shares of what it does sideways and upwards are left.
 _THIN, _WIDEN, _LIFT = 0.6, 0.5, 0.2
+#: Dimple (AU 14): towards the corner that is tightened, the red narrows by this share.
+_TIGHTEN = 0.5
 
 
 def shape_lips(basis: np.ndarray, rest: np.ndarray, topology: Topology, rotation) -> None:
-    """Correct the displacements of ``jawOpen``, ``mouthFunnel`` and ``mouthPress`` in place.
+    """Correct how ``jawOpen``, ``mouthFunnel``, ``mouthPress`` and ``mouthDimple`` move, in place.
 
     Args:
         basis: float32 ``[52, M, 3]``, pixels.
@@ -35,8 +37,9 @@ def shape_lips(basis: np.ndarray, rest: np.ndarray, topology: Topology, rotation
     lips = _LipPlane(rest, topology, rotation)
     lips.round_opening(basis[ARKIT_INDEX["jawOpen"]], topology.lower_lip)
     lips.funnel(basis[ARKIT_INDEX["mouthFunnel"]])
-    for name in sides("mouthPress"):
-        lips.press(basis[ARKIT_INDEX[name]], -1 if name.endswith("Right") else 1)
+    for side, tag in ((-1, "Right"), (1, "Left")):
+        lips.press(basis[ARKIT_INDEX["mouthPress" + tag]], side)
+        lips.tighten(basis[ARKIT_INDEX["mouthDimple" + tag]], side)
 
 
 class _LipPlane:
@@ -90,13 +93,21 @@ class _LipPlane:
         protruding = (field @ self._forward)[:, None] * self._forward
         field += share * (wanted + protruding - field)
 
+    def tighten(self, field: np.ndarray, side: int) -> None:
+        """Thin the red towards one corner (-1 image left, 1 right) in a dimple's movement."""
+        own = np.clip(2 * side * self._x / self._width, 0, 1)
+        field += _TIGHTEN * own[:, None] * self._thinner()
+
     def press(self, field: np.ndarray, side: int) -> None:
         """Thin the red of one half (-1 image left, 1 right) in a press's movement ``[M, 3]``."""
-        inside = np.minimum(np.abs(self._height), self._red)
-        # The skin next to the red follows it.
-        share = np.exp(-((self._past_red / 0.18) ** 2) - (self._past_corner / 0.35) ** 2)
         own = 1 / (1 + np.exp(-side * self._x / (0.06 * self._width)))
-        toward = np.where(self._lower, -1.0, 1.0)
         field *= _WIDEN
         field += ((_LIFT / _WIDEN - 1) * (field @ self._down))[:, None] * self._down
-        field += (_THIN * toward * inside * share * own)[:, None] * self._down
+        field += _THIN * own[:, None] * self._thinner()
+
+    def _thinner(self) -> np.ndarray:
+        """The movement ``[M, 3]`` that takes the red to the seam; the skin next to it follows."""
+        inside = np.minimum(np.abs(self._height), self._red)
+        share = np.exp(-((self._past_red / 0.18) ** 2) - (self._past_corner / 0.35) ** 2)
+        toward = np.where(self._lower, -1.0, 1.0)
+        return (toward * inside * share)[:, None] * self._down

@@ -1,4 +1,5 @@
-"""Lips of an open-mouthed portrait close; a funnel narrows a mouth, a press thins its red."""
+"""Lips of an open-mouthed portrait close; a funnel narrows a mouth, a press thins its red, a
+dimple that of one corner."""
 
 import numpy as np
 import pytest
@@ -99,3 +100,17 @@ def test_skin_continues_smoothly():
     out = continue_skin(hidden, known, 12.0)
     assert out[known] == pytest.approx(values[known])
     assert np.abs(out - values).max() < 15
+
+
+def test_a_dimple_tightens_its_own_corner(shaped):
+    basis, rest, topology = shaped
+    moved = rest + basis[ARKIT_INDEX["mouthDimpleLeft"]]
+
+    def red(points, place):
+        upper, lower = topology.outer_upper_lip, topology.outer_lower_lip
+        at = round(place * (len(upper) - 1))
+        return points[lower[at], 1] - points[upper[at], 1]
+
+    # The subject's left is the image's right.
+    assert red(moved, 0.8) < 0.85 * red(rest, 0.8)
+    assert red(moved, 0.2) == pytest.approx(red(rest, 0.2), rel=0.02)
