@@ -35,6 +35,9 @@ _LOOK = {"eyeLookUp": (-1.0, 0.0), "eyeLookDown": (0.9, 0.5)}
 _LASH_STRIP, _UNDER_FOLD = 0.3, 0.4
 #: The lower lid takes skin along so far below it (apertures).
 _LOWER_REACH = 0.8
+#: A lid that comes down from the first to the second (apertures) takes up to this share of light
+#: from the ball below its margin, as far as this: margin and lashes stand out before the ball.
+_SHADED, _SHADOW, _SHADOW_REACH = (0.35, 0.7), 0.6, 0.28
 _BROW = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))
 
 
@@ -164,6 +167,32 @@ class Lid:
         column = (1 + deficit.max(initial=0.0)) * self._near_above
         pushed = self._yield * (np.maximum.accumulate(deficit + column) - column)
         space[self._above] -= np.maximum(deficit, pushed)[:, None] * self._down
+
+    def shade(self, frame: np.ndarray, points: np.ndarray, amount: float) -> None:
+        """Darken the eyeball below the margin (the lid itself is drawn later).
+
+        Args:
+            frame: uint8 ``[H, W, 3]``, changed.
+            points: ``[N, 3]`` vertices in pixels.
+            amount: how far the margin has come down, in apertures.
+        """
+        strength = _SHADOW * min((amount - _SHADED[0]) / (_SHADED[1] - _SHADED[0]), 1.0)
+        if strength < 0.02:
+            return
+        reach = _SHADOW_REACH * self._aperture
+        margin = points[self._upper, :2]
+        band = np.concatenate([margin - reach * self._down[:2],
+                               (margin + 0.5 * reach * self._down[:2])[::-1]])  # fmt: skip
+        limit = np.array(frame.shape[1::-1])
+        low = np.clip(np.floor(margin.min(0) - reach).astype(int) - 1, 0, limit)
+        high = np.clip(np.ceil(margin.max(0) + 2 * reach).astype(int) + 2, 0, limit)
+        if (high - low < 2).any():
+            return
+        mask = np.zeros((high - low)[::-1], np.float32)
+        cv2.fillPoly(mask, [np.round((band - low) * 16).astype(np.int32)], strength, cv2.LINE_8, 4)
+        mask = cv2.GaussianBlur(mask, (0, 0), 0.5 * reach)
+        region = frame[low[1] : high[1], low[0] : high[0]]
+        cv2.multiply(region, cv2.merge([1 - mask] * 3), dst=region, dtype=cv2.CV_8U)
 
     def draw(self, frame: np.ndarray, depth: np.ndarray, points: np.ndarray, amount: float) -> None:
         """Lay bare skin and lashes that hang down over the drawn lid as it closes.

@@ -14,6 +14,7 @@ from gen.renderers.folds import Folds
 from gen.renderers.kernels import blend
 from gen.renderers.lids import Lid
 from gen.renderers.light import Light
+from gen.renderers.limb import Limbs
 from gen.renderers.lip_shapes import shape_lips
 from gen.renderers.lips import LipRims, Lips
 from gen.renderers.mouth import Mouth
@@ -69,6 +70,10 @@ class MeshRenderer:
         self._eyes = [Eye(portrait, self._camera, side) for side in (0, 1)]
         self._mouth = Mouth(portrait, self._camera)
         self._light = Light(portrait, self._rest[:478])
+        self._limbs = Limbs(
+            portrait, self._camera, topology, self._rest, self._space,
+            self._backdrop.person[..., 3],
+        )  # fmt: skip
         self._chains = (
             topology.upper_lip, topology.lower_lip, *topology.upper_lid, *topology.lower_lid,
         )  # fmt: skip
@@ -100,6 +105,8 @@ class MeshRenderer:
         frame, depth, around = self._backdrop.render(rotation, translation, points)
         for eye in self._eyes:
             eye.draw(frame, delta, rotation, translation)
+        for lid, travel in zip(self._lids, travels, strict=True):
+            lid.shade(frame, points, travel)
         opening = self._gap(points)
         change = abs(opening - self._rest_gap) / (0.012 * self._scale)
         opacity = float(np.clip(change, 0, 1))
@@ -117,6 +124,7 @@ class MeshRenderer:
         draw_textured(frame, depth, vertices, self._uv, self._alpha, self._triangles, self._texture)
         for lid, travel in zip(self._lids, travels, strict=True):
             lid.draw(frame, depth, vertices, travel)
+        self._limbs.draw(frame, depth, vertices, float(pose[1]))
         self._light.apply(frame, points[:478])
         self._backdrop.soften_steps(frame, vertices, self._topology.triangles, around)
         return frame

@@ -42,6 +42,23 @@ def test_a_shut_eye_is_skin(renderer, portrait, side):
     assert hue == pytest.approx(skin / skin.mean(), abs=0.15)
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_lid_that_has_come_down_shades_the_ball(renderer, portrait, side):
+    middle, below = (portrait.landmarks[chain[side][4], :2] for chain in (UPPER_LID, LOWER_LID))
+    rest = renderer._rest
+
+    def light(amount, share):
+        frame = np.full_like(portrait.image, 200)
+        renderer._lids[side].shade(frame, rest, amount)
+        x, y = np.round(middle + share * (below - middle)).astype(int)
+        return frame[y, x].mean() / 200
+
+    assert light(0.0, 0.1) == 1
+    assert light(0.7, 0.1) < 0.75
+    assert light(0.7, 0.1) < light(0.5, 0.1) < 1
+    assert light(0.7, 1.0) > 0.98
+
+
 def test_lids_follow_the_gaze(renderer, portrait, tracker):
     def margin(**values):
         (face,) = tracker.detect(shown(renderer, **values))
