@@ -12,6 +12,8 @@ _PARTING = ("jawOpen", "mouthFunnel", "mouthLowerDown", "mouthUpperUp", "mouthSh
 _SHUTTING = ("mouthPress", "mouthRollLower", "mouthRollUpper", "mouthClose")
 #: Rounded lips hold their corners.
 _CORNERS = ("mouthSmile", "mouthStretch", "mouthFrown", "mouthDimple")
+#: Brows that an expression lowers are not raised by accents.
+_RAISING, _LOWERING = ("browInnerUp", "browOuterUp"), "browDown"
 #: Openings in face heights: below the first lips count as closed, above the second as open.
 _CLOSED, _OPEN = 0.010, 0.030
 _PAUSE = 8
@@ -43,8 +45,12 @@ def add_expression(speech: np.ndarray, expression: np.ndarray) -> np.ndarray:
         speech[:, [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]].sum(1), 0, 1
     )
     residual[:, _columns(_CORNERS)] *= 1 - 0.5 * rounded[:, None]
+    residual = np.clip(residual, 0, 1)
+    spoken = np.clip(speech, 0, 1)
+    lowered = residual[:, _columns((_LOWERING,))].mean(1, keepdims=True)
+    spoken[:, _columns(_RAISING)] *= 1 - lowered
     # Two sources of one movement do not add up beyond its end: 1 - (1 - a)(1 - b).
-    total = 1 - (1 - np.clip(speech, 0, 1)) * (1 - np.clip(residual, 0, 1))
+    total = 1 - (1 - spoken) * (1 - residual)
     return keep_closures(total, speech)
 
 

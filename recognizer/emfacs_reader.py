@@ -17,7 +17,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import softmax
 
-from recognizer.facs import ARKIT_INDEX, AU_MAX, AU_NAMES, EMOTIONS
+from recognizer.brow_reader import BROW_UNITS
+from recognizer.facs import ARKIT_INDEX, AU_INDEX, AU_MAX, AU_NAMES, EMOTIONS
 from recognizer.models.emfacs import UNITS, Emfacs, log_odds, place
 from recognizer.motion import MotionTrack
 
@@ -37,6 +38,10 @@ _SCATTER = 0.3
 BOLDNESS = 0.5
 #: Units whose log-odds rise by less than this an intensity hardly change.
 _LEAST_SLOPE = 0.5
+#: How far the place of the brows is believed, against what pictures show of them: as evidence of
+#: emotions, and as intensities. Pictures of photographs show a fifth of a raised brow.
+_BROWS_TELL, _BROWS_SHOW = 0.5, 0.75
+_BROWS = [AU_INDEX[name] for name in BROW_UNITS]
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,12 @@ class RestingLevel:
     Attributes:
         odds: ``[24]`` log-odds of the action units.
         lean: see :func:`lean`.
+        brows: ``[3]`` intensities by the place of the brows; ``None``: not known.
     """
 
     odds: np.ndarray
     lean: float
+    brows: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,9 @@ class EmfacsReader:
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} holds no model of EMFACS") from error
 
-    def level(self, units: np.ndarray, motion: MotionTrack) -> RestingLevel:
+    def level(
+        self, units: np.ndarray, motion: MotionTrack, brows: np.ndarray | None = None
+    ) -> RestingLevel:
         """The median reading of a person at rest, or of one who often is.
 
         Readings scatter to both sides of where they rest: a lower quantile would call the scatter
@@ -117,14 +126,22 @@ class EmfacsReader:
         Args:
             units: ``[T, 24]`` intensities, read as those of :meth:`read` will be.
             motion: of the same frames.
+            brows: ``[T, 3]`` (see :func:`recognizer.brow_reader.brow_intensities`).
         """
         seen = np.isfinite(units[:, 0])
         return RestingLevel(
-            np.median(_odds(units[seen]), axis=0), float(np.median(lean(motion)[seen]))
+            np.median(_odds(units[seen]), axis=0),
+            float(np.median(lean(motion)[seen])),
+            None if brows is None else np.median(brows[seen], axis=0),
         )
 
     def read(
-        self, units: np.ndarray, motion: MotionTrack, talking: np.ndarray, level: RestingLevel
+        self,
+        units: np.ndarray,
+        motion: MotionTrack,
+        talking: np.ndarray,
+        level: RestingLevel,
+        brows: np.ndarray | None = None,
     ) -> Felt:
         """Emotions of each frame.
 
@@ -133,32 +150,41 @@ class EmfacsReader:
             motion: of the same frames.
             talking: ``[T]`` (see :func:`recognizer.talking.talking`).
             level: of the person at rest.
+            brows: ``[T, 3]`` intensities by the place of the brows, if it is known.
         """
         import torch
 
         seen = np.isfinite(units[:, 0])
         emotion, strength = (np.full((len(units), len(EMOTIONS)), np.nan) for _ in range(2))
         if seen.any():
-            odds = _odds(units[seen])[:, UNITS] - level.odds[list(UNITS)]
+            odds = _odds(units[seen]) - level.odds
+            if brows is not None and level.brows is not None:
+                rise = BOLDNESS * self.slopes[_BROWS] * (brows[seen] - level.brows)
+                odds[:, _BROWS] += _BROWS_TELL * (rise - odds[:, _BROWS])
             leaning = LEAN_SCALE * (lean(motion)[seen] - level.lean)
-            change = np.concatenate([odds, leaning[:, None]], axis=1)
+            change = np.concatenate([odds[:, UNITS], leaning[:, None]], axis=1)
             change = gaussian_filter1d(change, _WINDOW * motion.fps, axis=0, mode="nearest")
             with torch.no_grad():
                 found = self.model(torch.from_numpy(change), torch.from_numpy(talking[seen] * 1.0))
             emotion[seen], strength[seen] = found.emotion.numpy(), found.strength.numpy()
         return Felt(emotion, strength)
 
-    def intensities(self, units: np.ndarray, level: RestingLevel) -> np.ndarray:
+    def intensities(
+        self, units: np.ndarray, level: RestingLevel, brows: np.ndarray | None = None
+    ) -> np.ndarray:
         """Intensities ``[T, 24]`` by the change of their log-odds, averaged with those read.
 
         A network that sees strangers answers with the mean of what may be: on photographs little.
-        Of a person known at rest a small answer that was smaller yet says more.
+        Of a person known at rest a small answer that was smaller yet says more. What brows do
+        (``[T, 3]``) is told by their place first, where that is known.
         """
         known = self.slopes >= _LEAST_SLOPE
         change = (_odds(units) - level.odds)[:, known] - _SCATTER
         told = np.clip(change / (BOLDNESS * self.slopes[known]), 0, AU_MAX)
         out = np.array(units)
         out[:, known] = (out[:, known] + told) / 2
+        if brows is not None:
+            out[:, _BROWS] += _BROWS_SHOW * (brows - out[:, _BROWS])
         return out
 
 

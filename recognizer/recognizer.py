@@ -13,6 +13,7 @@ import numpy as np
 from recognizer.affect import AffectTrack
 from recognizer.affect_reader import load_head, read_motion, resting_coefficients
 from recognizer.appearance_reader import load_appearance, look_at_rest, read_crops
+from recognizer.brow_reader import brow_intensities, brow_places, resting_brows
 from recognizer.emfacs_reader import EmfacsReader, RestingLevel, steadied
 from recognizer.fusion import Opinion, fuse
 from recognizer.image_file import is_image, read_image
@@ -54,12 +55,14 @@ class Rest:
         units: ``[24]`` intensities that their pictures seem to show; ``None``: not known.
         shift: ``[2, 8]``: see :func:`recognizer.appearance_reader.read_crops`; ``None``: not known.
         level: where the fused action units lie; ``None``: not known.
+        brows: ``[20, 2]``: see :func:`recognizer.brow_reader.resting_brows`; ``None``: not known.
     """
 
     coefficients: np.ndarray
     units: np.ndarray | None = None
     shift: np.ndarray | None = None
     level: RestingLevel | None = None
+    brows: np.ndarray | None = None
 
 
 class Recognizer:
@@ -246,7 +249,9 @@ class Recognizer:
             return rest
         motion = read_motion(face.motion, self.head, rest.coefficients)
         fused = self._units(face, UnitReading(motion.aus, motion.aus_std), rest)
-        return replace(rest, level=self.emfacs.level(fused.mean, face.motion))
+        rest = replace(rest, brows=resting_brows(brow_places(face.points), quantile))
+        level = self.emfacs.level(fused.mean, face.motion, _brows(face, rest))
+        return replace(rest, level=level)
 
     def read_face(self, face: FaceTrack, rest: Rest | None = None) -> AffectTrack:
         """The affect of a tracked face.
@@ -284,7 +289,8 @@ class Recognizer:
 
     def _read_change(self, face: FaceTrack, units: UnitReading, rest: Rest) -> AffectTrack:
         """What has changed since a person was at rest."""
-        felt = self.emfacs.read(units.mean, face.motion, talking(face.motion), rest.level)
+        brows = _brows(face, rest)
+        felt = self.emfacs.read(units.mean, face.motion, talking(face.motion), rest.level, brows)
         looks = []
         if rest.shift is not None:
             # At rest appearance has no opinion: whether there is an emotion, action units say.
@@ -298,7 +304,7 @@ class Recognizer:
         place, variance = felt.placed(emotion)
         return AffectTrack.from_face(
             face,
-            aus=self.emfacs.intensities(units.mean, rest.level),
+            aus=self.emfacs.intensities(units.mean, rest.level, brows),
             aus_std=units.std,
             valence_arousal=place,
             valence_arousal_std=np.sqrt(variance),
@@ -382,3 +388,10 @@ def _averaged(voice: VoiceTrack) -> list[Opinion]:
     """A voice over the whole clip; none where there was nothing like speech."""
     heard = voice.confidence.max(initial=0.0) >= LEAST_VOICE
     return [voice.opinion().averaged()] if heard else []
+
+
+def _brows(face: FaceTrack, rest: Rest) -> np.ndarray | None:
+    """Intensities by the place of the brows, ``[T, 3]``, where it is known at rest."""
+    if rest.brows is None:
+        return None
+    return brow_intensities(brow_places(face.points), rest.brows)

@@ -15,6 +15,7 @@ from recognizer.files import arrays_of
 
 #: Roles of a frame within its take: the person at rest, at rest with shut eyes, anything else.
 REST, SHUT, SHOWN = range(3)
+_OPTIONAL = "crops", "brows"
 VALENCE_AROUSAL = np.array([EMOTION_TO_VA[name] for name in EMOTIONS], np.float32)
 
 
@@ -33,6 +34,8 @@ class MotionSamples:
         alone: bool ``[N]``: the person's shape was solved from this one picture, not from a film.
         split: uint8 ``[N]``, an index into ``SPLITS``; persons are in one split alone.
         crops: uint8 ``[N, S, S]`` pictures as of :func:`recognizer.crop.face_crop`, or ``None``.
+        brows: float32 ``[N, 20, 2]`` places as of :func:`recognizer.brow_reader.brow_places`, or
+            ``None``.
 
     Raises:
         ValueError: shapes disagree.
@@ -47,6 +50,7 @@ class MotionSamples:
     alone: np.ndarray
     split: np.ndarray
     crops: np.ndarray | None = None
+    brows: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         widths = {"motion": 58, "activation": len(AU_NAMES), "emotion": len(EMOTIONS)}
@@ -60,6 +64,8 @@ class MotionSamples:
                 raise ValueError(f"{name} must be [{len(self)}]")
         if self.crops is not None and (self.crops.ndim != 3 or len(self.crops) != len(self)):
             raise ValueError(f"crops must be [{len(self)}, S, S], got {self.crops.shape}")
+        if self.brows is not None and self.brows.shape != (len(self), 20, 2):
+            raise ValueError(f"brows must be [{len(self)}, 20, 2], got {self.brows.shape}")
 
     def __len__(self) -> int:
         return len(self.motion)
@@ -82,9 +88,10 @@ class MotionSamples:
         return self[self.split == SPLITS.index(split)]
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write an npz; values keep three digits."""
+        """Write an npz; values keep three digits, places of brows all."""
         arrays = self._arrays()
-        halves = {k: v.astype(np.float16) for k, v in arrays.items() if v.dtype == np.float32}
+        halves = {k: v.astype(np.float16) for k, v in arrays.items()
+                  if v.dtype == np.float32 and k != "brows"}  # fmt: skip
         np.savez_compressed(path, **arrays | halves)
 
     @classmethod
@@ -97,17 +104,17 @@ class MotionSamples:
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: no such file")
-        names = [f.name for f in fields(cls) if f.name != "crops"]
+        names = [f.name for f in fields(cls) if f.name not in _OPTIONAL]
         with arrays_of(path, "holds no tracked faces") as file:
             if not set(names) <= set(file):
                 raise ValueError(f"expected {', '.join(names)}")
-            kept = [*names, "crops"] if "crops" in file else names
+            kept = [*names, *(name for name in _OPTIONAL if name in file)]
             return cls(**{name: file[name] for name in kept})
 
 
 def concatenate(parts: Sequence[MotionSamples]) -> MotionSamples:
     """All frames of the parts; persons and takes are renumbered so that none are mixed up. Crops
-    are kept if all parts have them.
+    and brows are kept if all parts have them.
 
     Raises:
         ValueError: no parts.

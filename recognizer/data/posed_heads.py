@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recognizer.brow_reader import brow_places
 from recognizer.crop import UNIT_PIXELS, face_crop
 from recognizer.data.activation import au_vector
 from recognizer.data.faces import SPLITS
@@ -139,6 +140,9 @@ def _samples(rows: list[tuple[_Take, np.ndarray]]) -> MotionSamples:
         role=role,
         alone=np.zeros(sum(lengths), bool),
         crops=np.concatenate([np.stack(take.crops) for take, _ in rows]),
+        brows=np.concatenate(
+            [brow_places(np.stack([face.points for face in take.faces])) for take, _ in rows]
+        ).astype(np.float32),
         split=np.zeros(sum(lengths), np.uint8),
     )
 
@@ -155,7 +159,7 @@ def build(
         count: people of all splits.
         seed: of everything.
         splits: the others are left out.
-        pictures: skin wrinkles, and the samples keep crops.
+        pictures: skin wrinkles, and the samples keep crops and brows.
     """
     from recognizer.data.motion_samples import concatenate
 
@@ -172,7 +176,7 @@ def build(
             if samples is None:
                 continue
             samples.split[:] = split
-            people.append(samples if pictures else replace(samples, crops=None))
+            people.append(samples if pictures else replace(samples, crops=None, brows=None))
     return concatenate(people)
 
 
@@ -183,7 +187,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=600, help="people")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS)
-    parser.add_argument("--pictures", action="store_true", help="wrinkled skin; keep the crops")
+    parser.add_argument(
+        "--pictures", action="store_true", help="wrinkled skin; keep crops and brows"
+    )
     options = parser.parse_args()
     samples = build(options.count, options.seed, options.splits, options.pictures)
     samples.save(options.output)

@@ -44,7 +44,7 @@ from recognizer.unit_reader import (
 
 #: People's deviation from a prototype, in shares of it and beside it; the probability of neutral;
 #: the temperature: judgements, made on portraits that no benchmark uses (see the model card).
-VARY, FLOOR, NEUTRAL, TEMPERATURE = 0.8, 0.15, 0.25, 2.0
+VARY, FLOOR, NEUTRAL, TEMPERATURE = 0.8, 0.15, 0.125, 2.0
 #: Of brows that are raised (AU01, AU02) and knitted (AU04 from this intensity on) at once, readers
 #: see this share of the rise on photographs: judged by portraits, and FER+'s sad faces show a fifth
 #: of the AU01 of its frightened ones, without AU02.

@@ -89,6 +89,27 @@ def test_the_upper_face_is_the_expressions():
     assert result[:, brow] == pytest.approx(expression("sadness")[:, brow], abs=1e-5)
 
 
+def test_accents_do_not_raise_lowered_brows():
+    speech = babble()
+    raised = [ARKIT_INDEX[n] for n in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")]
+    speech[:, raised] = 0.4
+    angry, glad = (add_expression(speech, expression(n))[:, raised] for n in ("anger", "happiness"))
+    assert angry.max() < 0.1
+    assert glad == pytest.approx(speech[:, raised], abs=1e-5)
+
+
+def test_sad_brows_rise_at_their_inner_ends():
+    """AU 1+4 of FACS: the corrugator does not cancel what the frontalis raises."""
+    model, brow = FaceModel.load(), expression("sadness")[0]
+    inner, outer = [55, 285], [46, 276]
+    up = -np.tensordot(brow, model.landmark_blendshapes, 1)[:, 1]
+    alone = np.zeros(52)
+    alone[ARKIT_INDEX["browInnerUp"]] = brow[ARKIT_INDEX["browInnerUp"]]
+    whole = -np.tensordot(alone, model.landmark_blendshapes, 1)[:, 1]
+    assert up[inner].mean() > 0.6 * whole[inner].mean()
+    assert up[outer].mean() < 0
+
+
 @pytest.mark.parametrize("name", [n for n in EMOTIONS if n != "neutral"])
 def test_an_emotion_is_seen_while_speaking(name):
     speech = babble()

@@ -69,7 +69,8 @@ def test_an_open_mouth_that_talks_is_no_emotion(reader, level):
     for name in ("AU25", "AU26"):
         units[:, AU_INDEX[name]] = 0.5
     units[:, AU_INDEX["AU18"]] = 0.06
-    assert reader.read(units, motion, np.ones(FRAMES), level).emotion[0, 0] > 0.5
+    felt = reader.read(units, motion, np.ones(FRAMES), level).emotion[0]
+    assert felt[0] > 2 * felt[1:].max()
 
 
 def test_either_side_may_show_contempt(reader, level):
