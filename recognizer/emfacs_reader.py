@@ -40,7 +40,7 @@ BOLDNESS = 0.5
 _LEAST_SLOPE = 0.5
 #: How far the place of the brows is believed, against what pictures show of them: as evidence of
 #: emotions, and as intensities. Pictures of photographs show a fifth of a raised brow.
-_BROWS_TELL, _BROWS_SHOW = 0.5, 0.75
+_BROWS_TELL, _BROWS_SHOW = 0.5, 0.6
 _BROWS = [AU_INDEX[name] for name in BROW_UNITS]
 
 

@@ -22,14 +22,16 @@ import numpy as np
 import torch
 
 from recognizer.affect_reader import load_head
+from recognizer.brow_reader import brow_intensities
 from recognizer.crop import UNIT_PIXELS
 from recognizer.data.activation import intensity
 from recognizer.data.ferplus import FerPlus
 from recognizer.data.motion_samples import REST, SHOWN, MotionSamples
 from recognizer.data.tracked_ferplus import track_picture
-from recognizer.emfacs_reader import BOLDNESS, LEAN_SCALE, lean
+from recognizer.emfacs_reader import BOLDNESS, LEAN_SCALE, EmfacsReader, lean
 from recognizer.facs import AU_INDEX, AU_NAMES, EMOTION_TO_AU, EMOTIONS
 from recognizer.landmarks import FaceLandmarker
+from recognizer.metrics.classification import icc
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.emfacs import FEATURES, UNITS, Emfacs, log_odds
 from recognizer.motion import MotionTrack
@@ -39,11 +41,13 @@ from recognizer.unit_reader import (
     fuse_units,
     load_unit_network,
     look_at_units,
+    told_units,
     without_rest,
 )
 
-#: People's deviation from a prototype, in shares of it and beside it; the probability of neutral;
-#: the temperature: judgements, made on portraits that no benchmark uses (see the model card).
+#: People's deviation from a prototype, in shares of it and beside it; the probability of neutral,
+#: one emotion of eight; the temperature: judgements, made on portraits that no benchmark uses (see
+#: the model card).
 VARY, FLOOR, NEUTRAL, TEMPERATURE = 0.8, 0.15, 0.125, 2.0
 #: Of brows that are raised (AU01, AU02) and knitted (AU04 from this intensity on) at once, readers
 #: see this share of the rise on photographs: judged by portraits, and FER+'s sad faces show a fifth
@@ -160,7 +164,8 @@ def prototypes(slope: np.ndarray, leans: float) -> np.ndarray:
 
 def boldness(ferplus: FerPlus, expected: np.ndarray) -> dict[str, float]:
     """How unlikely labels of strangers are if prototypes shrink on photographs, ``{factor:
-    cross-entropy}``: of FER+'s validation faces, relative to what its neutral ones look like."""
+    cross-entropy}``: of FER+'s validation faces, relative to what its neutral ones look like, which
+    are as likely as they are many."""
     faces = ferplus.faces("valid", "majority")
     head, network, calibration = load_head(), load_unit_network(), Calibration.load()
     found, motion = [], []
@@ -184,17 +189,57 @@ def boldness(ferplus: FerPlus, expected: np.ndarray) -> dict[str, float]:
     noise = np.stack([np.cov(change[truth == 0].T)] * 2)
     report = {}
     for factor in _FACTORS:
-        model = build(shrunk(expected, factor), noise, np.zeros(FEATURES))
+        model = build(shrunk(expected, factor), noise, np.zeros(FEATURES), (truth == 0).mean())
         p = model(torch.from_numpy(change), torch.zeros(len(change))).emotion.numpy()
         of_truth = np.maximum(p[np.arange(len(p)), truth], 1e-9)
         report[f"{factor:.1f}"] = round(float(-np.log(of_truth).mean()), 4)
     return report
 
 
-def build(expected: np.ndarray, noise: np.ndarray, talk: np.ndarray) -> Emfacs:
+def build(
+    expected: np.ndarray, noise: np.ndarray, talk: np.ndarray, neutral: float = NEUTRAL
+) -> Emfacs:
     """The model of prototypes ``[7, D]`` and what :func:`fit` gives."""
     arrays = (torch.from_numpy(np.asarray(a, np.float64)) for a in (expected, noise, talk))
-    return Emfacs(*arrays, VARY, FLOOR, NEUTRAL, TEMPERATURE)
+    return Emfacs(*arrays, VARY, FLOOR, neutral, TEMPERATURE)
+
+
+def shown_agreement(
+    samples: MotionSamples, head: AffectHead, reader: EmfacsReader
+) -> dict[str, dict[str, float]]:
+    """ICC(3,1) of the told action units of persons known at rest: of both experts (``fused``), of
+    what their change says (``change``; see :meth:`EmfacsReader.intensities`), and of that with the
+    place of the brows (``brows``), where the samples have it."""
+    network, calibration = load_unit_network(), Calibration.load().rest_known
+    columns: dict[str, list[np.ndarray]] = {}
+    rows = samples[~samples.alone]
+    for number in np.unique(rows.take):
+        take = rows[rows.take == number]
+        rest, shown = take.role == REST, take.role == SHOWN
+        vectors = torch.from_numpy(take.motion)
+        with torch.no_grad():
+            at_rest = vectors[rest][:, :52].expand(len(take), -1)
+            out = head(vectors[:, None], at_rest)
+        moved = UnitReading(out.au[:, 0].numpy(), (0.5 * out.au_log_variance[:, 0]).exp().numpy())
+        seen = look_at_units(take.crops, network, np.ones(len(take), bool))
+        seen = without_rest(seen, seen.mean[rest][0], calibration)
+        units = fuse_units(moved, seen, calibration).mean
+        level = reader.level(units[rest], MotionTrack.from_vectors(take.motion[rest]))
+        found = {"truth": intensity(take.activation[shown]), "fused": units[shown],
+                 "change": reader.intensities(units[shown], level)}  # fmt: skip
+        if take.brows is not None:
+            brows = brow_intensities(take.brows.astype(np.float64), take.brows[rest][0])
+            found["brows"] = reader.intensities(units[shown], level, brows[shown])
+        for name, values in found.items():
+            columns.setdefault(name, []).append(values)
+    whole = {name: np.concatenate(values) for name, values in columns.items()}
+    truth, told = whole.pop("truth"), told_units(rest_known=True)
+    report = {}
+    for kind, values in whole.items():
+        found = {u: icc(truth[:, AU_INDEX[u]], values[:, AU_INDEX[u]]) for u in told}
+        found = {"mean": np.mean(list(found.values())), **found}
+        report[kind] = {name: round(float(value), 3) for name, value in found.items()}
+    return report
 
 
 def slopes(truth: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -255,11 +300,13 @@ def main() -> None:
     guess = build(expected, noise, talk)(
         torch.from_numpy(strangers.change), torch.from_numpy(strangers.talking)
     ).emotion.numpy()
+    model = build(shrunk(expected, BOLDNESS), noise, talk)
     numbers = {"vary": VARY, "floor": FLOOR, "neutral": NEUTRAL, "temperature": TEMPERATURE}
     arrays = {"prototypes": shrunk(expected, BOLDNESS), "noise": noise, "talk": talk}
     figures = {
         "takes": len(guess),
         "accuracy": round(float((guess.argmax(1) == strangers.emotion).mean()), 4),
+        "icc": shown_agreement(test, head, EmfacsReader(model, slope)),
         "boldness": BOLDNESS,
         "ferplus_cross_entropy": boldness(FerPlus.load(options.ferplus), expected),
     }
