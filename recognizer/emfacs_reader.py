@@ -34,7 +34,7 @@ _WITHIN_STD = 0.25
 #: Log-odds that readings scatter by at rest.
 _SCATTER = 0.3
 #: How bold readers are on photographs against rendered heads, on which the slopes were fitted: half
-#: as much, under which the labels of FER+'s validation faces are the likeliest (see the card).
+#: as much. A judgement: what FER+'s validation faces say depends on neutral's prior (see the card).
 BOLDNESS = 0.5
 #: Units whose log-odds rise by less than this an intensity hardly change.
 _LEAST_SLOPE = 0.5
