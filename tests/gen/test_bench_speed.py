@@ -24,6 +24,7 @@ def test_a_clip_is_timed_stage_by_stage(tiny, monkeypatch, portrait_path, speech
     figures = speed_figures(portrait_path, speech_path, [Run(128, 1.0)], 0, COMMAND)
     (row,) = figures["clips"]
     assert {"fitting the face", "listening", "rendering"} <= row["stages"].keys()
+    row["stages"].pop("loading models")  # the tiny ones are there: no time at all
     assert all(seconds > 0 for seconds in row["stages"].values())
     assert row["wall"] > 0.5 and 0 < row["cpu"] < row["wall"] - 0.3, "it sleeps most of it"
     assert row["realtime"] == pytest.approx(row["wall"], rel=0.02)
