@@ -20,8 +20,14 @@ def settle() -> None:
 
     Threads that wait for one another sleep, and numpy's small products need none: on a machine that
     is busy otherwise, spinning makes small networks fifty times slower. The first million objects,
-    which imports make, are not looked through for garbage again and again.
+    which imports make, are not looked through for garbage again and again. Standard streams that
+    came closed (a service's, ``>&-``) lead nowhere: their numbers would go to files, into which
+    native code would print.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # It takes the lowest number that is free: the stream's own.
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     usual = gc.get_threshold()

@@ -40,6 +40,28 @@ assert gc.get_threshold() == usual and not gc.callbacks
 """
 
 
+CLOSED = """
+import os, sys
+for number in (0, 1, 2):
+    os.close(number)
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
+"""
+OPENED = """
+import os
+from demo.process import leave, settle
+
+settle()
+print("nobody hears")
+leave(sum(os.fstat(number).st_rdev != os.stat(os.devnull).st_rdev for number in (0, 1, 2)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="descriptors are inherited otherwise there")
+def test_closed_streams_lead_nowhere():
+    done = subprocess.run([sys.executable, "-c", CLOSED, OPENED], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_garbage_is_looked_for_as_usual_once_all_is_imported():
     subprocess.run([sys.executable, "-c", SETTLED], check=True)
 
