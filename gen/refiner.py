@@ -15,20 +15,6 @@ from recognizer.pretrained import load_config, load_weights, save_weights
 PACKAGED_WEIGHTS = Path(__file__).parent / "weights" / "refiner"
 
 
-def make_scheduler(**changes) -> DDIMScheduler:
-    """DDIM as the refiner is trained: x0 is predicted, the last timestep is pure noise."""
-    return DDIMScheduler(
-        **{
-            "beta_schedule": "squaredcos_cap_v2",
-            "prediction_type": "sample",
-            "clip_sample": False,
-            "timestep_spacing": "trailing",
-            "rescale_betas_zero_snr": True,
-            **changes,
-        }
-    )
-
-
 class PatchSampler:
     """Samples corrections in a few steps.
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
 from gen.audio import AudioEncoder, load_encoder
@@ -19,6 +18,7 @@ from gen.data.corpus import aligned_waveform, read_corpora
 from gen.data.dataset import MotionWindows
 from gen.models.motion import MotionDenoiser
 from gen.motion import MotionGenerator
+from gen.scheduler import DDIMScheduler, make_scheduler
 from gen.train.chance import Chance
 from gen.train.motion_loss import MotionLoss, lip_geometry
 from gen.train.options import SpeechMotionOptions
@@ -137,16 +137,7 @@ class MotionRecipe:
 
     def schedule_of_noise(self) -> DDIMScheduler:
         """The model's own, for training and sampling."""
-        return DDIMScheduler(
-            **{
-                "beta_schedule": "squaredcos_cap_v2",
-                "prediction_type": "sample",
-                "clip_sample": False,
-                "timestep_spacing": "trailing",
-                "rescale_betas_zero_snr": True,
-                **self.config.scheduler,
-            }
-        )
+        return make_scheduler(**self.config.scheduler)
 
     def task(
         self, clean: Tensor, denoise: Denoise, chance: Chance

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from gen.data.patch_dataset import PatchBatch, PatchDataset
 from gen.models.refiner import PatchRefiner, stack_condition
-from gen.refiner import PatchSampler, make_scheduler
+from gen.refiner import PatchSampler
+from gen.scheduler import make_scheduler
 from gen.train.options import DiffusionOptions
 from gen.train.refiner_loss import RefinerLoss, masked_correction, step_weights
 

@@ -9,10 +9,11 @@ import torch
 
 from gen.models.refiner import CONDITION_CHANNELS, PatchRefiner, stack_condition
 from gen.pipeline import TalkingHeadPipeline
-from gen.refiner import PatchSampler, make_scheduler
+from gen.refiner import PatchSampler
 from gen.renderers.base import before_first_frame
 from gen.renderers.patch import PATCH_KINDS, PatchView, soft_mask
 from gen.renderers.refined import RefinedRenderer
+from gen.scheduler import make_scheduler
 from recognizer.facs import ARKIT_INDEX
 
 REST = np.zeros(6)
