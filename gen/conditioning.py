@@ -31,7 +31,7 @@ _QUIET = {
 }
 #: Exponent of an emotion's intensity: what a prototype has of 4 or 5 (D, E) is near FACS' B at a
 #: third (slight) and C at two thirds (marked). In proportion, a third is a trace that nobody sees.
-_FAINT = 0.8
+_INTENSITY_EXPONENT = 0.8
 _RIDGE = 0.05
 _MAX_KEYS = 10_000
 
@@ -83,7 +83,7 @@ anger, disgust, fear, contempt
         if name not in EMOTIONS:
             raise ValueError(f"unknown emotion {name!r}: choose one of {', '.join(EMOTIONS)}")
         intensity = _within(intensity, 0, 1, "intensity")
-        level = intensity**_FAINT
+        level = intensity**_INTENSITY_EXPONENT
         aus = _expand({k: v * level for k, v in EMOTION_TO_AU[name].items()})
         valence, arousal = (intensity * v for v in EMOTION_TO_VA[name])
         return cls([Keyframe(_time(at), aus, (valence, arousal), _one_hot(name, intensity))])
