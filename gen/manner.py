@@ -1,6 +1,6 @@
-"""How what was sampled is acted out, frame by frame: lips that articulate, fewer blinks.
+"""How what was sampled is acted out, frame by frame: lips that articulate, breaths, fewer blinks.
 
-Both see the past alone, so motion that comes in parts needs not wait.
+All see the past alone, so motion that comes in parts needs not wait.
 """
 
 from __future__ import annotations
@@ -20,6 +20,14 @@ _ARTICULATORS = [
 ]  # fmt: skip
 #: Share of the way to the lips' shape that their running mean goes in a frame: it spans a second.
 _PACE = 0.04
+#: Lips parted for a breath. People open them by half as much again as in speech's median frame.
+_PARTED = {
+    ARKIT_INDEX[name]: value
+    for stem, value in {"jawOpen": 0.14, "mouthLowerDown": 0.1, "mouthUpperUp": 0.04}.items()
+    for name in sides(stem)
+}
+#: Lips part by at most this share of it a frame, when speech is heard coming late.
+_DRAW = 0.25
 _LIDS = [ARKIT_INDEX[n] for n in sides("eyeBlink")]
 #: Lids that pass this begin to blink. A second blink within so many seconds makes a double one.
 _RISING, _DOUBLE = 0.15, 0.5
@@ -48,6 +56,23 @@ class Emphasis:
             mean = lips if self._mean is None else self._mean
             self._mean = mean + (lips - mean) * _PACE
             row[_ARTICULATORS] = (lips + (self.factor - 1) * (lips - self._mean)).clip(0, 1)
+        return out
+
+
+class Breath:
+    """Lips that part for air before a phrase."""
+
+    def __init__(self) -> None:
+        self._depth = 0.0
+
+    def __call__(self, vectors: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        """float32 ``[n, 58]`` for motion vectors ``[n, 58]`` and how far the lips are to be parted
+        ``[n]``, 0..1 (:func:`gen.audio.breath.inbreath`)."""
+        out = np.array(vectors, np.float32)
+        for row, wanted in zip(out, depth, strict=True):
+            self._depth = min(float(wanted), self._depth + _DRAW)
+            for column, parted in _PARTED.items():
+                row[column] = min(1, row[column] + parted * self._depth)
         return out
 
 

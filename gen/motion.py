@@ -19,7 +19,7 @@ from gen.audio.silence import Rest
 from gen.audio.windows import SpeechWindow, speech_windows
 from gen.conditioning import Affect
 from gen.editing import MotionEdit, edited
-from gen.manner import Blinks, Emphasis
+from gen.manner import Blinks, Breath, Emphasis
 from gen.models.affect_branch import AffectBranch
 from gen.models.motion import MotionDenoiser
 from gen.sampling import Pull, Sampling, WindowSampler, last_frames, seam
@@ -113,8 +113,9 @@ class MotionGenerator:
 
         Args:
             features: ``[N, audio_dim]`` speech features at the model's 25 frames a second. One more
-                column holds the log-odds that the lips meet: there they are closed. A second one
-                says how far the face is to rest, 0..1 (see :class:`gen.audio.silence.Rest`).
+                column holds the log-odds that the lips meet: there they are closed. Two
+                more say how far the face is to rest and the lips to part for a breath, 0..1 (see
+                :class:`gen.audio.silence.Rest`, :class:`gen.manner.Breath`).
             sampling: see :class:`gen.sampling.Sampling`.
             fps: frame rate of the returned track.
             start: motion just before the first frame, to continue from; else the track begins
@@ -265,7 +266,7 @@ class MotionGenerator:
         noise = torch.empty(0, config.motion_dim)
         expected = torch.empty(0, config.motion_dim, device=device)
         emphasise, thin = Emphasis(sampling.emphasis), Blinks(sampling.blink_gap, config.fps)
-        first, rest = 0, Rest()
+        first, rest, breathe = 0, Rest(), Breath()
         added = affect and AffectStream(self, sampling, affect, generator)
         for index, window in enumerate(windows):
             count = len(window.features) - lead - config.audio_context
@@ -293,10 +294,12 @@ class MotionGenerator:
             final *= units
             final[:, :52] = final[:, :52].clip(0, 1)
             final = thin(emphasise(final))
+            if len(beside) > 2:
+                final = breathe(final, beside[2])
             if len(beside) > 0:
                 final[:, :52] = close_lips(final[:, :52], beside[0])
-            if len(beside) > 1:
-                final = rest(final, beside[1])
+            if len(beside) > 1:  # who draws breath is at rest no more
+                final = rest(final, beside[1] * (1 - sum(beside[2:])))
             yield np.hstack([final, added.finish(motion, window.final)]) if added else final
             first += window.final
 
@@ -324,7 +327,7 @@ def _in_units(vectors: np.ndarray, units: np.ndarray) -> np.ndarray:
 def _checked(blocks: Iterable[np.ndarray], width: int) -> Iterator[np.ndarray]:
     for block in blocks:
         block = np.asarray(block, dtype=np.float32)
-        if block.ndim != 2 or not 0 <= block.shape[1] - width <= 2:
+        if block.ndim != 2 or not 0 <= block.shape[1] - width <= 3:
             raise ValueError(f"speech features must be [T, {width}], got {list(block.shape)}")
         if not np.isfinite(block).all():
             raise ValueError("speech features hold values that are not finite")

@@ -34,7 +34,8 @@ class ArticulationEncoder:
         closures: log-odds that the lips meet (see :mod:`gen.audio.closures`), one more column;
             ``None`` leaves it out. It sees as many neighbours as ``ridge``.
         silence: where nobody speaks (see :mod:`gen.audio.silence`), a pause is heard instead; how
-            far the lips are to rest, 0..1, is the last column. ``None`` leaves both out.
+            far the lips are to rest, and to part for a breath, 0..1, are the last columns. ``None``
+            leaves all out.
     """
 
     name = "articulation"
@@ -51,7 +52,7 @@ class ArticulationEncoder:
         self.closures = closures
         self.silence = silence
         self._all = ridge if closures is None else ridge.joined(closures)
-        self.dim = len(self._all.rest) + (silence is not None)
+        self.dim = len(self._all.rest) + 2 * (silence is not None)
         self._before = self._after = self._all.reach
         if silence is not None:
             self._before = max(self._before, silence.before)
@@ -134,8 +135,9 @@ class ArticulationEncoder:
         rows = self._all(features)
         if self.silence is None:
             return rows
-        share = self.silence(features)[:, None]
+        beside = self.silence(features)
+        share = beside[:, :1]
         heard = slice(0, len(self.ridge.rest))
         pause = self.silence.pause @ self.ridge.weights.sum(0) + self.ridge.rest
         rows[:, heard] += share * (pause - rows[:, heard])
-        return np.concatenate([rows, share], axis=1)
+        return np.concatenate([rows, beside], axis=1)

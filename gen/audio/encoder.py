@@ -45,8 +45,9 @@ def load_encoder(name: str = "whisper", weights: str | os.PathLike | None = None
         name: ``"whisper"`` (the lower half of whisper-tiny.en's encoder, 384 features),
             ``"articulation"`` (lip movements and loudness heard in them, 13 features),
             ``"articulation+closures"`` (one more: where lips meet),
-            ``"articulation+closures+silence"`` (one more: where they rest) or ``"mel"``
-            (80 log-mel bands at four times the frame rate, 320 features; needs no weights).
+            ``"articulation+closures+silence"`` (two more: where they rest, where they part for a
+            breath) or ``"mel"`` (80 log-mel bands at four times the frame rate, 320 features;
+            needs no weights).
         weights: for ``"whisper"``, see :func:`gen.audio.weights.load_whisper_weights`; for
             ``"articulation"``, the folder of the map.
 

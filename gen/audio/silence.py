@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gen.audio import breath
 from gen.audio.ridge import WEIGHTS_NAME, NeighbourRidge
 from recognizer.facs import ARKIT_NAMES
 
@@ -45,8 +46,10 @@ class SilenceDetector:
     pause: np.ndarray
 
     #: Frames before and after a frame that its answer depends on.
-    before = property(lambda self: self.ridge.reach + _SMOOTH + _BACK + _WAIT + _CLOSE)
-    after = property(lambda self: self.ridge.reach + _SMOOTH + _AHEAD + _PART)
+    before = property(
+        lambda self: self.ridge.reach + _SMOOTH + _BACK + max(_WAIT + _CLOSE, breath.BEFORE)
+    )
+    after = property(lambda self: self.ridge.reach + _SMOOTH + _AHEAD + max(_PART, breath.AFTER))
 
     @classmethod
     def load(cls, path: str | os.PathLike | None = None) -> SilenceDetector:
@@ -71,17 +74,17 @@ class SilenceDetector:
         self.ridge.save(folder, pause=self.pause)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """How far the lips are at rest, float32 ``[T]`` 0..1, for features ``[T, D]``."""
-        return resting(self.ridge(features)[:, 0])
+        """How far the lips are at rest, and how far they are parted for a breath
+        (:func:`gen.audio.breath.inbreath`), float32 ``[T, 2]`` 0..1, for features ``[T, D]``."""
+        calm = calmness(self.ridge(features)[:, 0])
+        return np.stack([resting(calm), breath.inbreath(calm)], axis=1)
 
 
-def resting(log_odds: np.ndarray) -> np.ndarray:
-    """From log-odds ``[T]`` that nobody speaks to a share of rest ``[T]``, 0..1.
+def calmness(log_odds: np.ndarray) -> np.ndarray:
+    """From log-odds ``[T]`` that nobody speaks to how much that allows rest ``[T]``, 0..1.
 
-    Rest is at most as far as the nearest speech is: 0 in speech and for 0.4 s after
-    it, then growing; and back at 0 when speech begins. It so never jumps, and shorter pauses stay
-    as they are. What sounds like speech a little and at no time clearly leaves rest as it is. What
-    lies beyond the ends is taken to allow rest.
+    What sounds like speech a little and at no time clearly is none. What lies beyond the ends is
+    taken to allow rest.
     """
     kernel = np.full(2 * _SMOOTH + 1, 1 / (2 * _SMOOTH + 1))
     limited = np.clip(np.asarray(log_odds, np.float64), -_SURE, _SURE)
@@ -90,6 +93,16 @@ def resting(log_odds: np.ndarray) -> np.ndarray:
     clearest = np.lib.stride_tricks.sliding_window_view(beyond, _BACK + 1 + _AHEAD).min(axis=1)
     calm = np.clip((smooth - _BEGIN) / (_REST - _BEGIN), 0, 1)
     calm[clearest >= _CLEAR] = 1
+    return calm
+
+
+def resting(calm: np.ndarray) -> np.ndarray:
+    """From what allows rest ``[T]`` (:func:`calmness`) to a share of rest float32 ``[T]``, 0..1.
+
+    Rest is at most as far as the nearest speech is: 0 in speech and for 0.4 s after
+    it, then growing; and back at 0 when speech begins. It so never jumps, and shorter pauses stay
+    as they are.
+    """
     ago = np.arange(_WAIT + _CLOSE, -_PART - 1, -1)
     farther = np.where(ago >= 0, (ago - _WAIT) / _CLOSE, -ago / _PART).clip(0, 1)
     padded = np.pad(calm, (_WAIT + _CLOSE, _PART), constant_values=1)

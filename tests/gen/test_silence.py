@@ -8,7 +8,7 @@ from diffusers import DDIMScheduler
 from gen.audio.articulation import ArticulationEncoder
 from gen.audio.encoder import load_encoder
 from gen.audio.ridge import NeighbourRidge
-from gen.audio.silence import Rest, SilenceDetector, resting
+from gen.audio.silence import Rest, SilenceDetector, calmness, resting
 from gen.data.instruments import Band, Note, compose, midi_file
 from gen.data.nonspeech import nonspeech
 from gen.data.voices import BackendUnavailable
@@ -25,8 +25,12 @@ def odds_of(*stretches):
     return np.concatenate([np.full(frames, float(value)) for frames, value in stretches])
 
 
+def rest_of(*stretches):
+    return resting(calmness(odds_of(*stretches)))
+
+
 def test_rest_comes_and_goes_smoothly_and_never_in_speech():
-    share = resting(odds_of((40, 9), (30, -9), (60, 9)))
+    share = rest_of((40, 9), (30, -9), (60, 9))
     assert (share[40:70] == 0).all()
     # At rest before and after, no later than a second after the last sound.
     assert (share[:37] == 1).all() and (share[90:] == 1).all()
@@ -37,22 +41,22 @@ def test_rest_comes_and_goes_smoothly_and_never_in_speech():
 
 
 def test_a_short_pause_is_no_rest():
-    share = resting(odds_of((30, -9), (10, 9), (30, -9)))
+    share = rest_of((30, -9), (10, 9), (30, -9))
     assert share.max() < 0.1
 
 
 def test_doubtful_silence_is_half_a_rest():
     # After speech; 24 frames on it is no longer near, and has not been forgotten.
-    assert (resting(odds_of((20, -9), (25, -0.1))) == 0).all()
-    assert 0.2 < resting(odds_of((20, -9), (25, 0.5)))[-3] < 0.8
-    assert (resting(np.full(50, 9.0)) == 1).all()
+    assert (rest_of((20, -9), (25, -0.1)) == 0).all()
+    assert 0.2 < rest_of((20, -9), (25, 0.5))[-3] < 0.8
+    assert (rest_of((50, 9)) == 1).all()
 
 
 def test_what_is_never_clearly_speech_parts_no_lips():
-    assert (resting(odds_of((40, 9), (6, -0.5), (40, 9))) == 1).all()
-    assert (resting(np.full(80, -0.5)) == 1).all()
+    assert (rest_of((40, 9), (6, -0.5), (40, 9)) == 1).all()
+    assert (rest_of((80, -0.5)) == 1).all()
     # The same before a word and after it belongs to the word.
-    word = resting(odds_of((40, 9), (5, -0.5), (4, -3), (8, -0.5), (40, 9)))
+    word = rest_of((40, 9), (5, -0.5), (4, -3), (8, -0.5), (40, 9))
     assert (word[41:57] == 0).all() and word[0] == word[-1] == 1
 
 
@@ -83,16 +87,16 @@ def packaged():
 
 @pytest.mark.parametrize("name", ["hum", "bowed notes", "chords", "noise", "faint noise"])
 def test_sounds_that_start_out_of_silence_part_no_lips(packaged, name):
-    assert packaged.encode(started(name))[:, -1].min() > 0.9
+    assert packaged.encode(started(name))[:, -2].min() > 0.9
 
 
 def test_speech_after_noise_is_spoken_loud_and_soft(packaged, speech_path):
     speech = read_audio(speech_path)[:32000]
-    alone = packaged.encode(speech)[:, -1]
+    alone = packaged.encode(speech)[:, -2]
     assert alone.mean() < 0.2
     for gain in (1, 10**-1.5):
         before = started("faint noise", 2.52)
-        rest = packaged.encode(np.concatenate([before, gain * speech]))[:, -1]
+        rest = packaged.encode(np.concatenate([before, gain * speech]))[:, -2]
         assert rest[:84].min() > 0.9
         assert np.abs(rest[88:] - alone).mean() < 0.1
 
@@ -149,12 +153,12 @@ def test_a_pause_is_heard_instead_of_silence(detector):
     encoder = ArticulationEncoder(Levels(), ridge, silence=detector)
     sound = np.repeat(odds_of((60, -3), (50, 1), (60, 0.1)), 640).astype(np.float32)
     rows = encoder.encode(sound)
-    assert encoder.dim == 2 and rows.shape == (170, 2)
+    assert encoder.dim == 3 and rows.shape == (170, 3)
     # The ends of the blocks of seven frames leave no trace.
     features = np.concatenate(list(Levels().stream(sound, 25)))
-    np.testing.assert_allclose(rows[:, 1], detector(features), atol=1e-6)
+    np.testing.assert_allclose(rows[:, 1:], detector(features), atol=1e-6)
     np.testing.assert_allclose(rows[62:118, 0], features[62:118, 0], atol=1e-6)
-    assert np.allclose(rows[:50], [0.25, 1]) and np.allclose(rows[-30:], [0.25, 1])
+    assert np.allclose(rows[:50], [0.25, 1, 0]) and np.allclose(rows[-30:], [0.25, 1, 0])
     assert (rows[60:110, 1] == 0).all()
 
 
