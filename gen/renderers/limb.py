@@ -35,6 +35,8 @@ _OTHER, _COVERED, _ALONG = 0.25, (0.45, 0.75), 0.12
 _NEAR, _SMOOTHED = 0.03, 0.35
 #: What is more transparent than this (of 255) is not the face.
 _SOLID = 230
+#: Beyond the outline it fades over so many face widths: skin meets hair softly.
+_FRINGE = 0.022
 #: It is drawn so much (face widths) before the skin, and before what lids lay upon it.
 _NEARER = 0.02
 #: The longer side of the face as it is continued: nothing in it is fine.
@@ -69,8 +71,17 @@ class Limbs:
         self._skin, self._uv, need = _continued(portrait, rest, topology.triangles, both, matte)
         need[topology.outline] *= _AT_OUTLINE
         self._weights = [weight * need for weight in self._weights]
-        drawn = [weight[topology.triangles].max(1) > 0.02 for weight in self._weights]
-        self._triangles = [np.ascontiguousarray(topology.triangles[chosen]) for chosen in drawn]
+        self._outline, self._fringe = topology.outline, _FRINGE * portrait.pose.scale
+        # A strip around the face, transparent at its outer edge.
+        inner, outer = topology.outline, len(rest) + np.arange(len(topology.outline))
+        a, b, c, d = inner, np.roll(inner, -1), np.roll(outer, -1), outer
+        strip = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+        # Whichever side of it faces the camera.
+        triangles = np.concatenate([topology.triangles, strip, strip[:, ::-1]]).astype(np.int32)
+        self._weights = [np.append(weight, np.zeros(len(outer))) for weight in self._weights]
+        self._uv = np.concatenate([self._uv, self._uv[inner]])
+        drawn = [weight[triangles].max(1) > 0.02 for weight in self._weights]
+        self._triangles = [np.ascontiguousarray(triangles[chosen]) for chosen in drawn]
         self._nearer = _NEARER * portrait.pose.scale
 
     def draw(self, frame: np.ndarray, depth: np.ndarray, points: np.ndarray, yaw: float) -> None:
@@ -86,10 +97,21 @@ class Limbs:
         side = int(yaw > 0)
         if share == 0 or not len(self._triangles[side]):
             return
-        vertices = np.array(points[: len(self._uv)], np.float32)
+        own = points[: len(self._uv) - len(self._outline)]
+        vertices = np.concatenate([own, self._beyond(own[self._outline])]).astype(np.float32)
         vertices[:, 2] -= self._nearer
         alpha = (share * share * (3 - 2 * share) * self._weights[side]).astype(np.float32)
         draw_textured(frame, depth, vertices, self._uv, alpha, self._triangles[side], self._skin)
+
+    def _beyond(self, outline: np.ndarray) -> np.ndarray:
+        """A closed outline ``[K, 3]`` a little farther out."""
+        along = np.roll(outline, -1, 0) - np.roll(outline, 1, 0)
+        out = np.stack([along[:, 1], -along[:, 0]], axis=1)
+        x, y = outline[:, 0], outline[:, 1]
+        if x @ np.roll(y, -1) - y @ np.roll(x, -1) < 0:  # against the clock on the screen
+            out = -out
+        out *= self._fringe / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
+        return outline + np.pad(out, ((0, 0), (0, 1)))
 
 
 def _nearness() -> np.ndarray:

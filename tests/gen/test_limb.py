@@ -71,3 +71,13 @@ def test_a_stain_is_painted_over(laid, portrait):
 def test_a_covered_limb_stays_covered(laid, portrait):
     covered = limbs_of(darkened(portrait, (103, 54, 21, 162, *LEFT, 172, 136, 150)))
     assert covered(14.0).sum() < 0.5 * laid(14.0).sum()
+
+
+def test_skin_ends_softly(laid, portrait):
+    stained = limbs_of(darkened(portrait, LEFT))
+    for picture in (laid(14.0), stained(14.0)):
+        light = picture.mean(-1)
+        bright = light > 40
+        assert bright.any()
+        # What lies beside something bright is no bare edge of it.
+        assert light[:, :-1][bright[:, 1:]].min() > 5
