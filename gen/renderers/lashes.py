@@ -46,14 +46,17 @@ class Lashes:
         self._length *= 0.8 + 0.6 * max(contrast, 0.0)  # made-up lashes are long
         self._lean = np.interp(place, [0, 0.5, 1], [1.1, 0.25, -0.35])
 
-    def draw(self, frame: np.ndarray, margin: np.ndarray, share: float) -> None:
+    def draw(self, frame: np.ndarray, margin: np.ndarray, share: float, hang: float) -> None:
         """Paint them.
 
         Args:
             frame: uint8 ``[H, W, 3]``, drawn into.
             margin: ``[K, 2]`` the margin now.
-            share: 0..1: how far they point down instead of forward.
+            share: 0..1: opacity.
+            hang: 0..1: how far they point down instead of forward.
         """
+        if share <= 0:
+            return
         margin = _smooth(margin)
         pad = int(0.7 * self._aperture) + 3
         limit = np.array(frame.shape[1::-1])
@@ -64,7 +67,7 @@ class Lashes:
         size = tuple(int(v) for v in high - low)
         mask = np.zeros((size[1] * _SAMPLES, size[0] * _SAMPLES), np.uint8)
         self._line(mask, margin - low)
-        self._hairs(mask, margin - low, share)
+        self._hairs(mask, margin - low, hang)
         mask = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
         mask = cv2.GaussianBlur(mask, (0, 0), 0.02 * self._aperture + 0.35)
         alpha = mask[..., None].astype(np.float32) * (0.9 * self._strength * share / 255)
@@ -81,10 +84,10 @@ class Lashes:
                                   (margin + 0.6 * thick * self._down)[::-1]])  # fmt: skip
         cv2.fillPoly(mask, [_fixed(outline)], 255, cv2.LINE_AA, 4)
 
-    def _hairs(self, mask: np.ndarray, margin: np.ndarray, share: float) -> None:
+    def _hairs(self, mask: np.ndarray, margin: np.ndarray, hang: float) -> None:
         knots = np.linspace(0, 1, len(margin))
         root = np.stack([np.interp(self._place, knots, margin[:, i]) for i in (0, 1)], -1)
-        length = self._length[:, None] * (0.35 + 0.65 * share)
+        length = self._length[:, None] * (0.1 + 0.9 * hang)
         lean = self._lean[:, None] * self._outward
         # Hairs leave the lid downward and curl outward.
         bend = root + 0.55 * length * (self._down + 0.6 * lean)

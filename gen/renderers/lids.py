@@ -19,14 +19,18 @@ _LINER = 0.3
 _AS_CHEEK, _CHEEK = 1.05, (0.5, 1.5)
 #: Darker than this share of the lid's skin is neither skin nor shadow.
 _FRAME = 0.35
-#: The lower lid's wet rim, hidden when shut (apertures).
-_RIM = 0.25
+#: The lower lid's wet rim, hidden when shut (apertures), by the last of the way: so much of an eye
+#: is open as is asked for.
+_RIM, _RIM_LAST = 0.25, 3
 #: A fold leaves this much of the height that skin had above the margin, and of the lashes' strip.
 _FOLD, _LASHES_KEPT = 0.12, 0.45
 #: How far above the margin (apertures) skin gives way when it is pushed up, and by what share.
 _FOLD_REACH, _YIELD = 3.0, 0.7
-#: Travel of the margin (in apertures) over which the photographed lashes give way to bare skin.
-_BARE_FROM, _BARE_TO = 0.12, 0.6
+#: Travel of the margin (in apertures) over which the photographed lashes, which stand up,
+#: foreshorten from their tips to their roots; the skin that comes to light has so soft a rim.
+_BARE_FROM, _BARE_TO, _SOFT = 0.05, 0.65, 0.3
+#: Before the roots have gone the lashes that hang have come; they lengthen until the lid is shut.
+_HANG_FROM, _HANG_TO = 0.15, 0.45
 #: Lids ride on the eyeball: travel of the upper and of the lower margin as a share of the iris's.
 #: (The head model's own eyes turn by 13 degrees up and 19 down where a portrait's turn by 30.)
 _LOOK = {"eyeLookUp": (-1.0, 0.0), "eyeLookDown": (0.9, 0.5)}
@@ -78,7 +82,7 @@ class Lid:
         self._above = above[np.lexsort((tall[above], nearest[above]))]  # up each column of skin
         self._near_above, self._height = nearest[self._above], tall[self._above]
         self._yield = _YIELD * np.clip(_FOLD_REACH - self._height / self._aperture, 0, 1)
-        self._skin, corner, bared, frame, tone = _bare(
+        self._skin, corner, bared, frame, tone, self._tall = _bare(
             image, rest[upper, :2], rest[lower, :2], rest[list(_BROW[side]), :2], self._aperture
         )
         uv = rest[:, :2] - corner
@@ -152,7 +156,8 @@ class Lid:
         across = space[self._lower] - space[self._upper]
         share = np.full((len(across), 1), amount)
         share[across @ self._down < 0] = 1.0  # a lowered brow must not push one lid past the other
-        space[self.members] += (share * (across + self._rim))[self._nearest] * self._weight
+        moved = share * across + share**_RIM_LAST * self._rim
+        space[self.members] += moved[self._nearest] * self._weight
         travel = ((space[self._upper] - self._rest_margin) @ self._down).max()
         return float(travel) / max(self._aperture, 1e-6)
 
@@ -206,15 +211,22 @@ class Lid:
             points: ``[N, 3]`` vertices in pixels.
             amount: how far the margin has come down, in apertures.
         """
-        share = np.clip((amount - _BARE_FROM) / (_BARE_TO - _BARE_FROM), 0, 1)
-        opacity = float(share * share * (3 - 2 * share))
-        if opacity <= 0:
+        progress = (amount - _BARE_FROM) / (_BARE_TO - _BARE_FROM)
+        if progress <= 0:
             return
         vertices = np.array(points[: len(self._uv)], np.float32)
         vertices[:, 2] -= 0.1 * self._aperture  # before the skin already drawn there
-        alpha = np.full(len(vertices), opacity, np.float32)
-        draw_textured(frame, depth, vertices, self._uv, alpha, self._triangles, self._skin)
-        self._lashes.draw(frame, points[self._upper, :2], opacity)
+        opaque = np.ones(len(vertices), np.float32)
+        bare = self._bared(min(progress, 1.0))
+        draw_textured(frame, depth, vertices, self._uv, opaque, self._triangles, bare)
+        hanging = _eased((amount - _HANG_FROM) / (_HANG_TO - _HANG_FROM))
+        self._lashes.draw(frame, points[self._upper, :2], hanging, _eased(amount))
+
+    def _bared(self, progress: float) -> np.ndarray:
+        """The skin uint8 ``[h, w, 4]`` above what is left of the photographed lashes."""
+        tips = _LASHES * (1 - progress) ** 2 - _SOFT * progress
+        opacity = np.clip((self._tall - tips) / _SOFT, 0, 1)[..., None]
+        return np.concatenate([self._skin * opacity, 255 * opacity], axis=-1).astype(np.uint8)
 
 
 def _bare(image, upper, lower, brow, aperture: float):
@@ -228,7 +240,8 @@ def _bare(image, upper, lower, brow, aperture: float):
 
     Returns:
         The patch uint8 ``[h, w, 3]``, its corner in the picture ``[2]``, where it differs from the
-        picture and where spectacles are (float32 ``[h, w]``, 0..1), and the lid's tone ``[3]``.
+        picture and where spectacles are (float32 ``[h, w]``, 0..1), the lid's tone ``[3]``, and the
+        height over the margin (float32 ``[h, w]``, apertures).
     """
     width = np.linalg.norm(upper[-1] - upper[0])
     along = (upper[-1] - upper[0]) / max(width, 1e-6)
@@ -297,7 +310,12 @@ def _bare(image, upper, lower, brow, aperture: float):
     skin = np.clip(patch + weight[..., None] * (skin - patch), 0, 255).astype(np.uint8)
     lid = (height > 0) & (height < reach) & (across > 0) & (across < width)
     tone = np.median(skin[lid], axis=0) if lid.any() else np.full(3, 128.0)
-    return skin, corner, weight, frame, tone
+    return skin, corner, weight, frame, tone, height.astype(np.float32)
+
+
+def _eased(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
 
 
 def _spectacles(dark: np.ndarray, margin: np.ndarray, aperture: float) -> np.ndarray:

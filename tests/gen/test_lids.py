@@ -59,6 +59,44 @@ def test_a_lid_that_has_come_down_shades_the_ball(renderer, portrait, side):
     assert light(0.7, 1.0) > 0.98
 
 
+def test_half_a_blink_is_half_a_way(renderer):
+    """Command and what is open agree: lids that shut at half of it would snap."""
+    lid = renderer._lids[0]
+
+    def opened(amount):
+        space = renderer._space.copy()
+        lid.close(space, amount)
+        return ((space[lid._lower] - space[lid._upper])[4:-4] @ lid._down).mean()
+
+    assert opened(0.5) == pytest.approx(0.5 * opened(0), rel=0.1)
+    assert opened(0.85) < 0.05 * opened(0) and opened(1.0) < 0  # over the wet rim
+
+
+def test_the_lashes_line_does_not_come_and_go(picture, tracker):
+    """Photographed liner and lashes give way to drawn ones: no frame of a blink is without."""
+    bare = Portrait.from_image(picture, 256, tracker=tracker)
+    image, margin = bare.image.copy(), bare.landmarks[list(UPPER_LID[0]), :2]
+    height = np.linalg.norm(margin - bare.landmarks[list(LOWER_LID[0]), :2], axis=1).max()
+    line = np.concatenate([margin, (margin - [0, 0.2 * height])[::-1]])
+    cv2.fillPoly(image, [np.round(line).astype(int)], (20, 20, 20))
+    made_up = MeshRenderer(
+        Portrait(image, bare.landmarks, bare.pose, bare.expression, bare.identity, 1)
+    )
+    lid = made_up._lids[0]
+
+    def darkest(amount):
+        space = made_up._space.copy()
+        lid.close(space, amount)
+        points = made_up._camera.project(space)[lid._upper[4:-4], :2]
+        band = [points + share * height * lid._down[:2] for share in np.linspace(-0.15, 0.1, 6)]
+        frame = shown(made_up, eyeBlink=amount).mean(-1)
+        return np.mean(np.min([frame[tuple(np.round(p).astype(int).T[::-1])] for p in band], 0))
+
+    skin = np.median(image.mean(-1)[image.mean(-1) > 60])
+    assert max(darkest(amount) for amount in (0.1, 0.2, 0.3, 0.4)) < darkest(0) + 2
+    assert max(darkest(amount) for amount in (0.5, 0.6, 0.8, 1.0)) < 0.5 * skin
+
+
 def test_lids_follow_the_gaze(renderer, portrait, tracker):
     def margin(**values):
         (face,) = tracker.detect(shown(renderer, **values))

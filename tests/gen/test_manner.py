@@ -60,6 +60,17 @@ def test_blinks_that_come_too_soon_are_left_out():
     assert begun(Blinks(0.0, 25.0)(blinking([10, 35, 60]))) == [10, 35, 60]
 
 
+def test_lids_shut_at_once_and_open_ever_slower():
+    made = Blinks(1.3, 25.0)(blinking([10], 60))[:, LIDS[0]]
+    assert made[10:13] == pytest.approx([0.4, 0.9, 1.0])  # as they came
+    assert (np.diff(made[12:25]) < 0).all() and (np.diff(made[13:25], 2) > 0).all()
+    # People's lids are half open after some 80 ms and all but a tenth after some 200 ms.
+    assert 0.3 < made[14] < 0.7 and 0.05 < made[17] < 0.15 and made[40] < 0.01
+    slow = blinking([], 60)
+    slow[20:50, LIDS] = np.linspace(1, 0, 30)[:, None]
+    assert Blinks(1.3, 25.0)(slow)[20:48, LIDS] == pytest.approx(slow[20:48, LIDS])
+
+
 @pytest.mark.parametrize("make", [lambda: Emphasis(2.5), lambda: Blinks(1.3, 25.0)])
 def test_parts_make_the_whole(make):
     vectors = blinking([10, 28, 89, 120])
