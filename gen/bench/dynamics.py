@@ -15,6 +15,7 @@ import numpy as np
 from gen.audio.timing import SAMPLE_RATE
 from gen.bench.clips import FPS, Clip, face_height, seen_opening
 from gen.bench.talker import Talker
+from gen.bench.visible import people_apart, visible_liveliness
 from gen.clip import ProgressHook, quiet
 from gen.renderers.base import Renderer, before_first_frame
 from gen.style import Style
@@ -102,7 +103,9 @@ def dynamics_benchmark(made: Sequence[Shown], real: Sequence[Shown]) -> dict:
 
     Returns:
         ``regions``: by region ``vc_r`` and ``std_r`` (:func:`recognizer.metrics.dynamics.
-        liveliness`); ``made`` and ``real``: :func:`face_measures`; ``scores``: THEval's, of the
+        liveliness`), and ``people``: :func:`gen.bench.visible.people_apart` of the real ones;
+        ``visible``: the same of what landmarks show (:mod:`gen.bench.visible`);
+        ``made`` and ``real``: :func:`face_measures`; ``scores``: THEval's, of the
         made clips, against the ``published`` real clips and against these ``real`` ones.
 
     Raises:
@@ -110,6 +113,7 @@ def dynamics_benchmark(made: Sequence[Shown], real: Sequence[Shown]) -> dict:
     """
     report: dict = {
         "regions": region_liveliness([c.motion for c in made], [c.motion for c in real]),
+        "visible": visible_liveliness([c.points for c in made], [c.points for c in real]),
         "made": face_measures(made),
         "real": face_measures(real),
     }
@@ -126,7 +130,8 @@ def dynamics_benchmark(made: Sequence[Shown], real: Sequence[Shown]) -> dict:
 
 
 def region_liveliness(made: Sequence[MotionTrack], real: Sequence[MotionTrack]) -> dict:
-    """VC-R and Std-R by region (:func:`recognizer.metrics.dynamics.liveliness`).
+    """VC-R and Std-R by region (:func:`recognizer.metrics.dynamics.liveliness`), and what people
+    differ in (:func:`gen.bench.visible.people_apart`).
 
     Raises:
         UnavailableError: torchmetrics is not installed.
@@ -137,7 +142,8 @@ def region_liveliness(made: Sequence[MotionTrack], real: Sequence[MotionTrack]) 
         for tracks, is_real in ((made, False), (real, True)):
             for track in tracks:
                 metric.update(track.to_vectors()[:, columns], is_real)
-        report[region] = metric.compute()
+        people = people_apart([track.to_vectors()[:, columns] for track in real])
+        report[region] = metric.compute() | {"people": people}
     return report
 
 
