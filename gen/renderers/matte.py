@@ -40,6 +40,11 @@ _STRAY, _STRAY_FAR, _PLAIN, _PLAIN_SHARE = 0.075, 0.30, 8.0, (0.3, 0.5)
 _STRAND, _STANDS_OUT, _STRANDS_FAR = 0.03, (6.0, 16.0), 0.14
 #: From the ears down to the chin that becomes less: shoulders are guessed for background.
 _STRAY_DOWN = (-0.35, -0.1), (1.0, 0.3)
+#: What the guess misses but is coloured as the background elsewhere is no hair, if it is broader
+#: and longer than strands are and begins so near to where nobody is (face widths). So near to the
+#: person it is mixed with hair. A colour that is nearest to this share of the background's is one
+#: of them. A face is so many pixels wide where this is looked for.
+_BROAD, _LONG, _NEXT, _MIXED, _COMMON, _COARSE = 0.05, 0.3, 0.12, 0.04, 0.005, 80
 #: Face widths from what keeps still within which a person is left standing in the background.
 _SEAM = 0.08
 
@@ -85,6 +90,8 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     plain = _blur(plain, spread) / np.maximum(_blur(ring, spread), 1e-3)
     reach = np.interp(plain, _PLAIN_SHARE, (_STRAY, _STRAY_FAR)) * upward
     guess = np.clip(2 - 2 * outside / reach, 0, 1) * np.clip(3 * moving - 1, 0, 1)
+    missed = (np.abs(wide - image).max(-1) > _PLAIN) & (outside > _MIXED)
+    guess *= 1 - _seen_behind(image, person, missed, (outside >= _STRAY_FAR) | ~near, unit)
     # Where what moves hangs on to what keeps still, a seam would open.
     still = (person > 0.5) & (moving < 0.4)
     away = cv2.distanceTransform(1 - still.astype(np.uint8), cv2.DIST_L2, 5) / unit
@@ -104,6 +111,50 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     weighted = np.round(colour - (1 - opacity[..., None]) * under)
     layer = np.dstack([weighted, opacity * 255]).clip(0, 255).astype(np.uint8)
     return Layers(layer, behind, person)
+
+
+def _seen_behind(image, person, missed, sure, unit: float) -> np.ndarray:
+    """Where something behind, as a door's edge, runs up to a head: float32 ``[H, W]``, 0..1.
+
+    Args:
+        image: uint8 ``[H, W, 3]``.
+        person: float32 ``[H, W]``, the person's matte.
+        missed: bool ``[H, W]``: where the background is not as guessed, or it is hair.
+        sure: bool ``[H, W]``: where no hair is.
+        unit: pixels of a face width.
+    """
+    step = max(1, int(unit / _COARSE))
+    size, unit = missed.shape[::-1], unit / step
+    image, person, missed, sure = (a[::step, ::step] for a in (image, person, missed, sure))
+    colours = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    behind, own = colours[sure & (person < 0.02)], colours[~sure & (person > 0.9)]
+    missed = missed & ~sure
+    if min(len(behind), len(own), missed.sum()) < _FEWEST:
+        return np.zeros(size[::-1], np.float32)
+    values = colours[missed]
+    from_behind, from_own = (_away(values, palette, _COMMON) for palette in (behind, own))
+    like, very = np.zeros((2, *missed.shape), np.uint8)
+    like[missed] = (from_behind < _ALIKE) & (from_behind < from_own)
+    very[missed] = like[missed] & (from_behind < _ALIKE / 3)
+    width = 2 * max(1, round(_BROAD / 2 * unit)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    seen = cv2.morphologyEx(like, cv2.MORPH_OPEN, disc)
+    # It is long and comes from where no hair is; next to that, every guess is good.
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(seen)
+    long = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1) > _LONG * unit
+    near = cv2.distanceTransform(1 - sure.astype(np.uint8), cv2.DIST_L2, 5) < _NEXT * unit
+    seen &= long[pieces] & np.isin(pieces, pieces[near])
+    for _ in range(round(_LONG * unit)):  # and may run on, narrower
+        seen = cv2.dilate(seen, np.ones((3, 3), np.uint8)) & (seen | very)
+    seen = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, disc).astype(np.float32)
+    return cv2.resize(cv2.GaussianBlur(seen, (0, 0), _BROAD / 6 * unit), size)
+
+
+def _away(values: np.ndarray, palette: np.ndarray, share: float) -> np.ndarray:
+    """Distances ``[N]`` to the nearest colours that are no rarer than that in a palette."""
+    palette = palette[:: len(palette) // _SAMPLE + 1]
+    rank = max(5, int(share * len(palette)))
+    return scipy.spatial.cKDTree(palette).query(values, k=[rank])[0][:, 0]
 
 
 def _without_strands(image: np.ndarray, person: np.ndarray, outside, unit: float) -> np.ndarray:
@@ -189,17 +240,11 @@ def _like_hair(image: np.ndarray, mask: np.ndarray, head: np.ndarray) -> np.ndar
     if min(len(behind), len(hair), asked.sum()) < _FEWEST:
         return out
 
-    def away(values, palette, share):
-        """Distances to the nearest colours that are no rarer than that in a palette."""
-        palette = palette[:: len(palette) // _SAMPLE + 1]
-        rank = max(5, int(share * len(palette)))
-        return scipy.spatial.cKDTree(palette).query(values, k=[rank])[0][:, 0]
-
     # A few pixels of hair may be taken for certain background as well.
-    hair = hair[away(hair, behind, _RARE) > _APART]
+    hair = hair[_away(hair, behind, _RARE) > _APART]
     if len(hair) >= _FEWEST:
         values = colours[asked]
-        out[asked] = (away(values, hair, 0) < _ALIKE) & (away(values, behind, _RARE) > _APART)
+        out[asked] = (_away(values, hair, 0) < _ALIKE) & (_away(values, behind, _RARE) > _APART)
     return out
 
 

@@ -1,5 +1,7 @@
 """The person before the background: the split adds up, and what stands still stands still."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -56,6 +58,22 @@ def test_the_person_is_opaque_and_the_background_is_not(layers, portrait, far):
     assert far.mean() > 0.02
     assert opacity[far].mean() < 5
     assert np.abs(layers.background[far].astype(int) - portrait.image[far]).mean() < 0.5
+
+
+def test_a_door_beside_the_head_stands_still(portrait):
+    """An edge that runs down close to the hair, before a plain wall, is no strand of it."""
+    matte, unit = person_matte(portrait), portrait.pose.scale
+    y = int(portrait.landmarks[[234, 127], 1].mean())
+    rows = slice(y - int(0.3 * unit), y)
+    hair = np.flatnonzero(matte[rows].max(0) > 0.02)[-1]
+    edge = hair + int(0.12 * unit)
+    image = portrait.image.copy()
+    image[matte < 0.02] = 180
+    image[:, edge:][matte[:, edge:] < 0.02] = 90
+    moving = np.ones(image.shape[:2], np.float32)
+    layers = split_layers(dataclasses.replace(portrait, image=image), moving)
+    beside = slice(edge - int(0.05 * unit), edge + int(0.08 * unit))
+    assert layers.person[rows, beside, 3].mean() < 20
 
 
 def test_the_matte_finds_the_hair(portrait):
