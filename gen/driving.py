@@ -14,9 +14,10 @@ from gen.renderers.brows import shape_brows
 from gen.renderers.lip_shapes import shape_lips
 from gen.renderers.topology import face_topology
 from recognizer.face_model import FaceModel
+from recognizer.fitting import CAMERA_DISTANCE
 from recognizer.media import iter_frames, probe
 from recognizer.motion import MotionTrack, euler_angles, rotation_matrix
-from recognizer.tracker import CAMERA_DISTANCE, FaceTracker, largest
+from recognizer.tracker import FaceTracker, largest
 
 #: Longer side at which a driving video is looked at, in pixels.
 TRACKING_SIDE = 960

@@ -11,7 +11,8 @@ from gen.clip import ProgressHook
 from recognizer.face_model import BROWS, FACE_BOTTOM, FACE_TOP, LIPS, LOWER_LID, UPPER_LID
 from recognizer.fitting import FaceFitter
 from recognizer.media import iter_frames, probe
-from recognizer.tracker import FaceTracker, fit_motion, largest
+from recognizer.motion_fitting import fit_motion
+from recognizer.tracker import FaceTracker, largest
 
 GROUPS: Mapping[str, tuple[int, ...]] = {
     "lips": LIPS,

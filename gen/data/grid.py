@@ -20,7 +20,7 @@ from recognizer.facs import ARKIT_INDEX
 from recognizer.fitting import FaceFitter
 from recognizer.landmarks import FaceLandmarker
 from recognizer.media import iter_frames, read_audio
-from recognizer.tracker import fit_motion
+from recognizer.motion_fitting import fit_motion
 
 FPS = 25.0
 _UNITS = 25_000  # of an align file, a second

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recognizer.fitting import Pose
-from recognizer.tracker import CAMERA_DISTANCE
+from recognizer.fitting import CAMERA_DISTANCE, Pose
 
 
 class HeadCamera:

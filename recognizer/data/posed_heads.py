@@ -2,9 +2,9 @@
 
 ``python -m recognizer.data.posed_heads -o FILE --count 700`` renders people who do not exist, each
 in one varied take and three that hold an expression, most of them talking; every picture goes
-through MediaPipe and the fit of :mod:`recognizer.tracker`. What comes out are the coefficients that
-the tracker really delivers: shrunk, mixed up and noisy. Each person's shape is solved in three
-ways, as a tracker may meet them: from the varied take, from the held take alone, from a single
+through MediaPipe and :mod:`recognizer.motion_fitting`. What comes out are the coefficients that the
+tracker really delivers: shrunk, mixed up and noisy. Each person's shape is solved in three ways, as
+a tracker may meet them: from the varied take, from the held take alone, from a single
 picture. A person takes 1.5 s on one core and gives about 100 frames.
 """
 
@@ -33,7 +33,8 @@ from recognizer.data.posed_head import (
 from recognizer.data.wrinkles import Wrinkles
 from recognizer.fitting import FaceFitter
 from recognizer.landmarks import FaceLandmarks
-from recognizer.tracker import FaceTracker, fit_motion
+from recognizer.motion_fitting import fit_motion
+from recognizer.tracker import FaceTracker
 
 _VARIED, _HELD_TAKES, _HELD = 14, 3, 10
 #: Shares of a split's people: the rest trains.

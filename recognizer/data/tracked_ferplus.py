@@ -19,7 +19,7 @@ from recognizer.data.ferplus import FerPlus
 from recognizer.data.motion_samples import SHOWN, MotionSamples
 from recognizer.facs import AU_NAMES
 from recognizer.landmarks import FaceLandmarker
-from recognizer.tracker import fit_motion
+from recognizer.motion_fitting import fit_motion
 
 _PIXELS, _MARGIN, _GREY = 240, 72, 128
 #: Which faces of a split are kept: validation and test by the rule of the published figures.

@@ -9,7 +9,7 @@ from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX
 from recognizer.fitting import FaceFitter, Pose
 from recognizer.motion import MotionTrack, rotation_matrix
-from recognizer.tracker import fit_motion
+from recognizer.motion_fitting import fit_motion
 
 POSES = np.array([
     [0, 0, 0, 0, 0, 0], [12, -18, 7, 0, 0, 0], [0, 0, 0, 0.4, -0.2, 0], [0, 0, 0, 0, 0, 0.8],

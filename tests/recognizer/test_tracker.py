@@ -7,7 +7,8 @@ from PIL import Image
 
 from recognizer.facs import ARKIT_INDEX
 from recognizer.motion import MotionTrack
-from recognizer.tracker import FaceTracker, NoFaceError, gaze_angles, largest
+from recognizer.motion_fitting import gaze_angles
+from recognizer.tracker import FaceTracker, NoFaceError, largest
 
 GREY = 128
 
