@@ -93,7 +93,7 @@ def inspect(path: str | os.PathLike) -> dict:
         FileNotFoundError: it is not there.
     """
     from gen import credentials
-    from gen.video import read_metadata
+    from gen.metadata import read_metadata
     from gen.watermark import THRESHOLD, watermark_score
     from recognizer.image_file import is_image, read_image
     from recognizer.media import iter_frames, probe

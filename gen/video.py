@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import queue
-import re
 import secrets
 import subprocess
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gen.metadata import metadata_arguments
 from gen.watermark import Watermark
 from recognizer.media import ffmpeg_command, input_arguments, last_line, probe
 
@@ -38,12 +38,6 @@ _RGB_TO_YUV = np.array(
     ],
     dtype=np.float32,
 )
-#: ffmpeg's ffmetadata syntax: "=", ";", "#", "\\" and line breaks stand behind a backslash.
-_METADATA_LINE = re.compile(
-    r"((?:\\[\s\S]|[^\\=\n\[])(?:\\[\s\S]|[^\\=\n])*)=((?:\\[\s\S]|[^\\\n])*)\n"
-)
-#: Keys that mp4 has atoms of its own for; any other needs QuickTime's free-form table.
-_STANDARD_KEYS = frozenset({"title", "artist", "album", "comment", "date", "genre", "copyright"})
 
 
 class VideoWriter:
@@ -98,7 +92,7 @@ class VideoWriter:
         self.duration = duration
         self.frames = 0
         self._sound_input, self._sound_bytes = _sound_input(audio)
-        self._metadata = _metadata_arguments(metadata or {})
+        self._metadata = metadata_arguments(metadata or {})
         padded = self.width + self.width % 2, self.height + self.height % 2
         self._watermark = Watermark(*padded) if watermark else None
         self._picture = _reserve(self.path, "video")
@@ -267,48 +261,6 @@ def rgb_to_yuv420(frame: np.ndarray) -> np.ndarray:
     half = (width // 2, height // 2)
     planes = [y, *(cv2.resize(c, half, interpolation=cv2.INTER_AREA) for c in (u, v))]
     return np.concatenate([plane.ravel() for plane in planes])
-
-
-def read_metadata(path: str | os.PathLike) -> dict[str, str]:
-    """The texts in a container's header, by their names.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: ffmpeg cannot read it.
-    """
-    probe(path)
-    command = [
-        *ffmpeg_command(),
-        *input_arguments(path),
-        "-fflags",
-        "+bitexact",
-        "-f",
-        "ffmetadata",
-        "pipe:1",
-    ]
-    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
-    text = done.stdout.decode("utf-8", "replace")
-    entries, at = {}, text.find("\n") + 1
-    while match := _METADATA_LINE.match(text, at):
-        entries[_unescape(match[1])] = _unescape(match[2])
-        at = match.end()
-    return entries
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"\\([\s\S])", r"\1", text)
-
-
-def _metadata_arguments(metadata: Mapping[str, str]) -> list[str]:
-    arguments = []
-    for key, value in metadata.items():
-        # ffmpeg drops an "encoder" that is not its own.
-        if not key or key == "encoder" or "=" in key or "\0" in f"{key}{value}":
-            raise ValueError(f"{key!r} cannot be the name of a container's metadata entry")
-        arguments += ["-metadata", f"{key}={value}"]
-    flags = "+faststart" if _STANDARD_KEYS.issuperset(metadata) else "+faststart+use_metadata_tags"
-    # bitexact: the same frames give the same bytes.
-    return ["-map_metadata", "-1", *arguments, "-movflags", flags, "-fflags", "+bitexact"]
 
 
 def _sound_input(audio) -> tuple[list[str], bytes | None]:

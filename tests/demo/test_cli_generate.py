@@ -7,7 +7,7 @@ import pytest
 from cli_helpers import GENERATE, check_clip, facewright, succeeded, write_wave
 from PIL import Image
 
-from gen.video import read_metadata
+from gen.metadata import read_metadata
 from recognizer.facs import AU_INDEX, EMOTIONS
 from recognizer.media import iter_frames, probe, read_audio
 from recognizer.motion import MotionTrack

@@ -9,11 +9,11 @@ import yaml
 
 from gen.audio.windows import Live
 from gen.conditioning import Affect
+from gen.metadata import read_metadata
 from gen.mixing import exactly
 from gen.pipeline import TalkingHeadPipeline
 from gen.sampling import Sampling
 from gen.style import Style
-from gen.video import read_metadata
 from recognizer.facs import ARKIT_INDEX
 from recognizer.media import iter_frames, probe, read_audio
 from recognizer.motion import MotionTrack

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from gen import video
-from gen.video import VideoWriter, read_metadata, rgb_to_yuv420
+from gen.metadata import read_metadata
+from gen.video import VideoWriter, rgb_to_yuv420
 from recognizer.media import ffmpeg_exe, iter_frames, probe, read_audio
 
 FLASHES = (12, 37, 60)
