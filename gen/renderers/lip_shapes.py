@@ -13,6 +13,9 @@ from recognizer.facs import ARKIT_INDEX
 
 #: How much of the way from the head model's opening to a parabola the lower lip goes.
 _ROUND = 0.7
+#: A jaw that drops takes the corners along by so much (a share of the opening) more than the head
+#: model's, over so much of the mouth's width: with corners that stay up, every vowel is a laugh.
+_CORNERS, _CORNER_REACH = 0.15, 0.3
 #: Funnel (AU 22): the mouth narrows by this share, and its lips rise and drop by these shares of
 #: its width; the head model's own opens as a lozenge.
 _NARROW, _RISE, _DROP = 0.40, 0.09, 0.14
@@ -35,6 +38,7 @@ def shape_lips(basis: np.ndarray, rest: np.ndarray, topology: Topology, rotation
         rotation: ``[3, 3]`` of the portrait's head.
     """
     lips = _LipPlane(rest, topology, rotation)
+    lips.lower_corners(basis[ARKIT_INDEX["jawOpen"]], topology.upper_lip, topology.lower_lip)
     lips.round_opening(basis[ARKIT_INDEX["jawOpen"]], topology.lower_lip)
     lips.funnel(basis[ARKIT_INDEX["mouthFunnel"]])
     for side, tag in ((-1, "Right"), (1, "Left")):
@@ -68,6 +72,14 @@ class _LipPlane:
         self._outward = np.clip(np.abs(self._height) / self._red, 0, 1)
         self._past_red = np.clip(np.abs(self._height) - self._red, 0, None) / self._width
         self._past_corner = np.clip(np.abs(x) / (self._width / 2) - 1, 0, None)
+
+    def lower_corners(self, field: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
+        """Lower the mouth's corners in an opening's movement ``[M, 3]``."""
+        middle = len(upper) // 2
+        opening = (field[lower[middle]] - field[upper[middle]]) @ self._down
+        away = np.hypot(np.abs(self._x) - self._width / 2, self._height) / self._width
+        share = _CORNERS * opening * np.exp(-((away / _CORNER_REACH) ** 2))
+        field += share[:, None] * self._down
 
     def round_opening(self, field: np.ndarray, chain: np.ndarray) -> None:
         """Bring a lower lip's movement ``[M, 3]`` towards a parabola; the model's has a point."""
