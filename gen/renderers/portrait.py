@@ -20,12 +20,14 @@ from recognizer.fitting import FaceFitter, Pose
 from recognizer.landmarks import FaceLandmarks
 from recognizer.tracker import FaceTracker, NoFaceError
 
-#: Expressions that a single picture shows beyond doubt, with the score below which it does not.
+#: Expressions that a single picture shows beyond doubt, with the score at which it may.
 #: All others could as well be the shape of the face.
 _VISIBLE = {
     "mouthSmile": 0.25, "mouthUpperUp": 0.3, "mouthLowerDown": 0.3,
     "browInnerUp": 0.35, "browDown": 0.35, "eyeWide": 0.3, "mouthStretch": 0.4,
 }  # fmt: skip
+#: Shares of that score (mean of both sides) between which it is believed by degrees.
+_DOUBT = (1.0, 1.4)
 #: A gap between the inner lips (in face heights) that is more than a seam.
 _OPEN_LIPS = 0.012
 #: A relaxed mouth's corners lie at most so much below the lips' middle (face widths).
@@ -112,9 +114,11 @@ def _worn_expression(points, scores, pose: Pose, model: FaceModel) -> np.ndarray
     """The part of MediaPipe's scores that is expression for certain."""
     worn = np.zeros(len(ARKIT_NAMES), np.float32)
     for stem, threshold in _VISIBLE.items():
-        for name in sides(stem):
-            score = scores[ARKIT_INDEX[name]]
-            worn[ARKIT_INDEX[name]] = score if score > threshold else 0.0
+        index = [ARKIT_INDEX[name] for name in sides(stem)]
+        # Both sides or none, and by degrees: one alone just past the threshold would leave the
+        # other behind, and a face that is level in the portrait would speak lopsidedly.
+        sure = scores[index].mean() / threshold
+        worn[index] = scores[index] * np.clip((sure - _DOUBT[0]) / (_DOUBT[1] - _DOUBT[0]), 0, 1)
     gap = points[LOWER_MIDDLE] - points[UPPER_MIDDLE]
     gap = float(np.linalg.norm(gap[:, :2], axis=1).mean() / pose.scale)
     if gap > _OPEN_LIPS * model.face_height:

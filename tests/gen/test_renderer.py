@@ -9,7 +9,8 @@ import pytest
 
 from gen.renderers.camera import HeadCamera
 from gen.renderers.mesh import MeshRenderer
-from gen.renderers.portrait import Portrait
+from gen.renderers.portrait import Portrait, _worn_expression
+from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX, sides
 from recognizer.fitting import Pose
 from recognizer.motion import rotation_matrix
@@ -224,6 +225,15 @@ def test_the_fit_lies_on_the_face(portrait):
     assert inside.all()
     assert 0.3 * height < portrait.face_height < 0.75 * height
     assert portrait.expression == pytest.approx(0, abs=0.3)  # it wears none
+
+
+@pytest.mark.parametrize("scores", [(0.24, 0.27), (0.27, 0.24), (0.25, 0.26)])
+def test_a_doubtful_smile_is_taken_from_both_sides_alike(portrait, scores):
+    seen = np.zeros(52)
+    seen[[ARKIT_INDEX[name] for name in sides("mouthSmile")]] = scores
+    worn = _worn_expression(portrait.landmarks, seen, portrait.pose, FaceModel.load())
+    left, right = worn[[ARKIT_INDEX[name] for name in sides("mouthSmile")]]
+    assert left == pytest.approx(right, abs=0.03)
 
 
 def test_camera_projects_back():
