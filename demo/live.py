@@ -12,8 +12,8 @@ import numpy as np
 
 from gen.affect_curves import AffectCurves
 from gen.conditioning import Affect
+from recognizer.media import SAMPLE_RATE
 
-RATE = 16_000
 #: Seconds of sound that may wait; a machine that is slower than speech leaves out what is more.
 _WAITING = 1.2
 #: Seconds without any sound after which a talk is over.
@@ -74,7 +74,7 @@ class LiveSession:
         self._pipeline, self._portrait, self._size = pipeline, portrait, size
         self._sound: queue.Queue[np.ndarray | None] = queue.Queue()
         self._frames: deque[np.ndarray] = deque(maxlen=50)
-        self._left = int(seconds * RATE)
+        self._left = int(seconds * SAMPLE_RATE)
         self._waiting = 0
         self.late = False
         self._error: Exception | None = None
@@ -99,7 +99,7 @@ class LiveSession:
             raise ValueError("the time for one talk is over: stop and start again")
         if not self.ready or len(samples) == 0:
             return
-        if self._waiting > _WAITING * RATE:
+        if self._waiting > _WAITING * SAMPLE_RATE:
             self.late = True
             return
         self._left -= len(samples)
@@ -149,7 +149,7 @@ class Resampler:
         import soxr
 
         self.rate = rate
-        self._stream = soxr.ResampleStream(rate, RATE, 1, dtype="float32")
+        self._stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """float32 ``[N, channels]``, -1..1 → ``[N']``, mono; the last few come with the next."""

@@ -18,8 +18,8 @@ import numpy as np
 
 from gen.clip import ProgressHook, quiet
 from recognizer.facs import EMOTIONS
+from recognizer.media import SAMPLE_RATE
 
-RATE = 16_000
 #: Calls that fill caches and memory pools; growth is what comes after them.
 WARM = 40
 #: Seconds in which a server has to be up, and an answer has to come.
@@ -108,7 +108,7 @@ def _watched(
     spent = 0.0
     for call in range(calls):
         report(call)
-        length = round(RATE * (0.6 + 0.1 * (call % 5)))
+        length = round(SAMPLE_RATE * (0.6 + 0.1 * (call % 5)))
         begin = call * 3571 % max(1, len(waveform) - length)
         start = time.monotonic()
         try:
@@ -195,7 +195,7 @@ def _page(port: int, size: int) -> Iterator[Callable]:
 
         def ask(portrait: Path, samples: np.ndarray, call: int) -> None:
             sound = folder / "said.wav"
-            soundfile.write(sound, samples, RATE)
+            soundfile.write(sound, samples, SAMPLE_RATE)
             client.submit(
                 portrait=handle_file(portrait), recording=handle_file(sound), feeling="Emotion",
                 emotion=EMOTIONS[call % len(EMOTIONS)], size=size, seed=call, measure=False,

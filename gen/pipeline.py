@@ -20,7 +20,7 @@ from gen.expression import MARGIN
 from gen.mixing import exactly, with_affect, with_residual
 from gen.portraits import PreparedPortrait, prepare_portrait
 from gen.renderers.drawing import Drawing
-from recognizer.media import read_audio
+from recognizer.media import SAMPLE_RATE, read_audio
 from recognizer.motion import MotionTrack
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from gen.style import Style
     from recognizer.recognizer import Recognizer
 
-_RATE = 16_000
 PACKAGED = Path(__file__).parent / "weights"
 
 
@@ -170,10 +169,10 @@ class TalkingHeadPipeline:
         """
         hook = progress or quiet
         hook("reading", 0, None)
-        waveform = audio if isinstance(audio, np.ndarray) else read_audio(audio, _RATE)
+        waveform = audio if isinstance(audio, np.ndarray) else read_audio(audio)
         prepared = _prepared(portrait, size, square, hook)
         renderer = prepared.refined(self.refiner).renderer
-        total = max(1, round(len(waveform) / _RATE * fps))
+        total = max(1, round(len(waveform) / SAMPLE_RATE * fps))
         affect = affect or Affect()
         style = self._style(style, hook)
         hook("listening", 0, None)
@@ -189,7 +188,7 @@ class TalkingHeadPipeline:
         motion = self.spoken_motion(
             waveform, affect, fps=fps, steps=steps, edits=edits, style=style, generator=generator
         )
-        sound = (audio, _RATE) if isinstance(audio, np.ndarray) else audio
+        sound = (audio, SAMPLE_RATE) if isinstance(audio, np.ndarray) else audio
         return TalkingHeadOutput(
             renderer.size, fps, total, asked, prepared.faces, renderer, exactly(motion, total),
             sound, hook, loop=loop,
@@ -326,7 +325,7 @@ class TalkingHeadPipeline:
 
     def warm_up(self) -> None:
         """Hear a second of silence: what a first call allocates need not be waited for later."""
-        for _ in self.stream_motion([np.zeros(_RATE, np.float32)]):
+        for _ in self.stream_motion([np.zeros(SAMPLE_RATE, np.float32)]):
             pass
 
     def _manner(self, sampling: Sampling, style: Style | None, steps: int | None) -> dict:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from recognizer.pitch import FRAME_RATE, RATE
+from recognizer.media import SAMPLE_RATE
+from recognizer.pitch import FRAME_RATE
 
 FORMANTS = 4
 _BAND_RATE, _ORDER, _FFT = 11000, 12, 1024
@@ -37,7 +38,7 @@ def track_formants(waveform: np.ndarray, where: np.ndarray) -> np.ndarray:
     rows = np.flatnonzero(where)
     if len(rows) == 0:
         return found
-    band = resample_poly(waveform, _BAND_RATE // 1000, RATE // 1000)
+    band = resample_poly(waveform, _BAND_RATE // 1000, SAMPLE_RATE // 1000)
     band = np.append(band[:1], band[1:] - _PREEMPHASIS * band[:-1])
     padded = np.pad(band, (_WINDOW // 2, _WINDOW))
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)

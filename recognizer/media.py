@@ -23,6 +23,8 @@ from recognizer.files import existing
 from recognizer.image_file import is_image
 
 MAX_SECONDS = 6 * 3600
+#: Samples a second of all sound that is listened to.
+SAMPLE_RATE = 16_000
 
 _DEMUXERS = (
     "aac,ac3,aiff,amr,ape,apng,asf,au,av1,avi,caf,dts,dv,eac3,flac,flv,gif,h264,hevc,ivf,m4v,"
@@ -127,7 +129,7 @@ def iter_frames(
     return _decode_frames(path, fps or info.fps, width, height)
 
 
-def read_audio(path: str | os.PathLike, rate: int = 16000) -> np.ndarray:
+def read_audio(path: str | os.PathLike, rate: int = SAMPLE_RATE) -> np.ndarray:
     """The sound of a file as float32 ``[N]``, mono, -1..1, ``rate`` samples a second.
 
     Channels are mixed down; sound that starts later than the file's beginning is preceded by

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recognizer.media import SAMPLE_RATE
+
 #: Samples a second, and analysis frames a second.
-RATE, FRAME_RATE = 16000, 100
+FRAME_RATE = 100
 #: Human voices from a low male to a shouting female one, in Hz.
 FLOOR, CEILING = 60.0, 600.0
 _CANDIDATES = 6
@@ -60,11 +62,11 @@ def track_pitch(waveform: np.ndarray) -> Pitch:
         ValueError: not one channel of finite samples.
     """
     waveform = checked_waveform(waveform)
-    length = round(3 / FLOOR * RATE)
+    length = round(3 / FLOOR * SAMPLE_RATE)
     window = np.hanning(length + 2)[1:-1].astype(np.float32)
     size = 1 << int(np.ceil(np.log2(1.5 * length)))
     of_window = _autocorrelation(window[None], size)
-    lags = slice(int(_FINER * RATE / CEILING), int(_FINER * RATE / FLOOR) + 2)
+    lags = slice(int(_FINER * SAMPLE_RATE / CEILING), int(_FINER * SAMPLE_RATE / FLOOR) + 2)
     loudest = float(np.abs(waveform).max(initial=0.0))
     frequency, strength = [], []
     for frames in chunks(frames_of(waveform, length)):
@@ -73,7 +75,7 @@ def track_pitch(waveform: np.ndarray) -> Pitch:
         with np.errstate(invalid="ignore", divide="ignore"):
             own = np.nan_to_num(own / own[:, :1]) / (of_window / of_window[:, :1])
         lag, height = _peaks(own[:, lags], lags.start)
-        hz = _FINER * RATE / lag
+        hz = _FINER * SAMPLE_RATE / lag
         peak = np.abs(frames).max(axis=1) / max(loudest, 1e-9)
         unvoiced = _VOICING + np.maximum(0, 2 - peak * (1 + _VOICING) / _SILENCE)
         frequency.append(np.column_stack([np.zeros(len(hz)), hz]))
@@ -108,7 +110,7 @@ def frames_of(waveform: np.ndarray, length: int) -> np.ndarray:
 
     Beyond both ends there is silence.
     """
-    hop = RATE // FRAME_RATE
+    hop = SAMPLE_RATE // FRAME_RATE
     padded = np.pad(waveform, (length // 2, length))
     windows = np.lib.stride_tricks.sliding_window_view(padded, length)[::hop]
     return windows[: 1 + len(waveform) // hop]
@@ -135,7 +137,7 @@ def jitter_and_shimmer(waveform: np.ndarray, pitch: Pitch) -> tuple[float, float
     lengths, heights = [], []
     if pitch.voiced.any():
         # Noise and upper formants would move the peaks from period to period.
-        waveform = sosfiltfilt(butter(2, _PERIOD_BAND, fs=RATE, output="sos"), waveform)
+        waveform = sosfiltfilt(butter(2, _PERIOD_BAND, fs=SAMPLE_RATE, output="sos"), waveform)
     for run in voiced_runs(pitch):
         places, peaks = _periods(waveform, pitch, run)
         period = np.diff(places)
@@ -212,9 +214,9 @@ def _best_path(frequency: np.ndarray, strength: np.ndarray) -> np.ndarray:
 
 def _periods(waveform: np.ndarray, pitch: Pitch, run: slice) -> tuple[np.ndarray, np.ndarray]:
     """Places in samples and heights of the highest peak of each period of a voiced stretch."""
-    first, last = run.start * RATE // FRAME_RATE, run.stop * RATE // FRAME_RATE
-    part = waveform[first:last]
-    if len(part) < RATE / FLOOR:
+    step = SAMPLE_RATE // FRAME_RATE
+    part = waveform[run.start * step : run.stop * step]
+    if len(part) < SAMPLE_RATE / FLOOR:
         return np.zeros(0), np.zeros(0)
     if -part.min() > part.max():
         part = -part
@@ -223,7 +225,8 @@ def _periods(waveform: np.ndarray, pitch: Pitch, run: slice) -> tuple[np.ndarray
     def walk(place: float, sign: int) -> list[tuple[float, float]]:
         found = []
         while True:
-            period = RATE / f0[min(max(int(place * FRAME_RATE / RATE), 0), len(f0) - 1)]
+            frame = min(max(int(place * FRAME_RATE / SAMPLE_RATE), 0), len(f0) - 1)
+            period = SAMPLE_RATE / f0[frame]
             low = place + sign * period - 0.2 * period
             high = place + sign * period + 0.2 * period
             if low < 1 or high >= len(part) - 1:
@@ -237,7 +240,7 @@ def _periods(waveform: np.ndarray, pitch: Pitch, run: slice) -> tuple[np.ndarray
             found.append((place, here - 0.25 * (left - right) * shift))
 
     middle = len(part) // 2
-    reach = int(RATE / f0[len(f0) // 2] / 2) + 1
+    reach = int(SAMPLE_RATE / f0[len(f0) // 2] / 2) + 1
     start = max(1, middle - reach)
     seed = float(start + part[start : middle + reach].argmax())
     marks = np.array([*walk(seed, -1)[::-1], *walk(seed, 1)])

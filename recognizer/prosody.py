@@ -15,9 +15,9 @@ from itertools import pairwise
 import numpy as np
 
 from recognizer.formants import formant_spacing, track_formants
+from recognizer.media import SAMPLE_RATE
 from recognizer.pitch import (
     FRAME_RATE,
-    RATE,
     Pitch,
     checked_waveform,
     chunks,
@@ -196,7 +196,7 @@ def _spectra(frames: np.ndarray) -> np.ndarray:
 
 
 def _level(waveform: np.ndarray) -> np.ndarray:
-    window = np.hanning(round(_LEVEL_SECONDS * RATE)).astype(np.float32)
+    window = np.hanning(round(_LEVEL_SECONDS * SAMPLE_RATE)).astype(np.float32)
     window /= window.sum()
     power = np.concatenate([f**2 @ window for f in chunks(frames_of(waveform, len(window)))])
     return (10 * np.log10(np.maximum(power, 10 ** (_SILENT_DB / 10)))).astype(np.float32)
@@ -228,7 +228,7 @@ def _spectral(waveform: np.ndarray, level: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _tilt(power: np.ndarray) -> dict[str, np.ndarray]:
-    hz = np.arange(power.shape[1]) * RATE / _FFT
+    hz = np.arange(power.shape[1]) * SAMPLE_RATE / _FFT
     safe = power + 1e-12
 
     def band(low: float, high: float) -> np.ndarray:
@@ -267,7 +267,7 @@ def _mfcc(power: np.ndarray) -> np.ndarray:
 def _mel_filters() -> np.ndarray:
     from librosa.filters import mel
 
-    return mel(sr=RATE, n_fft=_FFT, n_mels=_MEL_BANDS, fmin=20.0, htk=True).T
+    return mel(sr=SAMPLE_RATE, n_fft=_FFT, n_mels=_MEL_BANDS, fmin=20.0, htk=True).T
 
 
 def _speech(voiced: np.ndarray, level: np.ndarray) -> np.ndarray:

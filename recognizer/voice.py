@@ -34,6 +34,7 @@ import numpy as np
 from recognizer.facs import EMOTION_TO_VA, EMOTIONS
 from recognizer.formants import formant_spacing
 from recognizer.fusion import Opinion
+from recognizer.media import SAMPLE_RATE
 from recognizer.pitch import FRAME_RATE
 from recognizer.prosody import SEMITONE_ZERO, Prosody, measure_prosody
 from recognizer.speech_quality import is_narrow, speech_quality
@@ -167,7 +168,7 @@ def read_voice(
         raise ValueError(f"fps must be positive, got {fps}")
     prosody = measure_prosody(waveform)
     if frames is None:
-        frames = max(1, round(len(waveform) / 16000 * fps))
+        frames = max(1, round(len(waveform) / SAMPLE_RATE * fps))
     at = np.minimum(np.arange(frames) / fps * FRAME_RATE, len(prosody) - 1)
 
     mean, variance, evidence = _recording_arousal(prosody)

@@ -11,6 +11,7 @@ import typer
 from demo.checks import in_range, picture, readable, writable
 from demo.progress import progress_bar
 from recognizer.files import write_whole
+from recognizer.media import SAMPLE_RATE
 
 _PORTRAIT = Path(__file__).parents[1] / "examples" / "portrait.png"
 
@@ -69,7 +70,7 @@ def affect(
 
         pipeline.motion.branch = load_weights(AffectBranch, branch).eval()
     spoken = {
-        path.name: said(pipeline, read_audio(path)[: round(seconds * 16_000)])
+        path.name: said(pipeline, read_audio(path)[: round(seconds * SAMPLE_RATE)])
         for path in _files(speech, is_audio, "sound")
     }
     with progress_bar() as hook:
@@ -105,7 +106,7 @@ def loop(
 
     images = {path.name: read_image(picture(path)) for path in portraits}
     beside = Recognizer.from_pretrained(judge) if judge else None
-    waveform = read_audio(speech)[: round(seconds * 16_000)]
+    waveform = read_audio(speech)[: round(seconds * SAMPLE_RATE)]
     others = {}
     if guidance:
         for way, scale in (("diffused", 0.0), ("guided", guidance)):

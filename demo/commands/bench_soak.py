@@ -8,6 +8,7 @@ from pathlib import Path
 from demo.checks import in_range, picture, readable, writable
 from demo.commands.bench import report
 from demo.progress import progress_bar
+from recognizer.media import SAMPLE_RATE
 
 #: What the page makes, smallest first.
 SIZES = (256, 384, 512, 768, 1024)
@@ -29,12 +30,12 @@ def run(
     import gradio_client  # noqa: F401
     import psutil  # noqa: F401
 
-    from demo.soak import RATE, soak_figures
+    from demo.soak import soak_figures
     from gen.bench.speed import machine
     from recognizer.media import read_audio
 
-    waveform = read_audio(speech, RATE)
-    if len(waveform) < RATE:
+    waveform = read_audio(speech)
+    if len(waveform) < SAMPLE_RATE:
         raise ValueError(f"{speech.name} is too short: a second at least is needed")
     with tempfile.TemporaryDirectory() as folder, progress_bar() as hook:
         chosen = portraits or _variants(_EXAMPLES / "portrait.png", Path(folder))

@@ -246,7 +246,6 @@ def _write(found: Evaluation | SystemsEvaluation, output: Path | None, json: Pat
 
 
 def _subjects(found: Evaluation | SystemsEvaluation) -> list[Subject]:
-    from recognizer.evaluation.reading import RATE
     from recognizer.media import read_audio
 
     several = isinstance(found, SystemsEvaluation)
@@ -254,7 +253,7 @@ def _subjects(found: Evaluation | SystemsEvaluation) -> list[Subject]:
     subjects = []
     for clip in (clip for one in every for clip in one.clips):
         heard = len(clip.measures.volume) > 0
-        sound = read_audio(clip.request.audio or clip.request.clip, RATE) if heard else None
+        sound = read_audio(clip.request.audio or clip.request.clip) if heard else None
         labels = clip.asked.emotion_labels() if clip.asked else np.array([-1])
         # A clip that asks for several emotions one after the other has no label of its own.
         one = len(set(labels.tolist())) == 1 and labels[0] >= 0

@@ -32,6 +32,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from demo.serve.talk import Gone, Request, Talk, feeling
 from gen.maker import tool_version
 from gen.pipeline import TalkingHeadPipeline
+from recognizer.media import SAMPLE_RATE
 
 _POLICY, _BUSY, _GONE, _TOO_LATE = 1008, 1013, 1001, 1008
 #: Characters of an error's message, and seconds in which it has to be taken.
@@ -96,7 +97,7 @@ class _Connection:
         self._loop = asyncio.get_running_loop()
         self._out: asyncio.Queue[dict | bytes] = asyncio.Queue(limits.unsent)
         self._gone = False
-        self._left = int(limits.seconds * 16_000) * 2  # bytes
+        self._left = int(limits.seconds * SAMPLE_RATE) * 2  # bytes
 
     async def run(self) -> None:
         """Until the talk ends, the client leaves, or something is wrong."""

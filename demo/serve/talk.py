@@ -22,9 +22,9 @@ from gen.renderers.drawing import Drawing
 from gen.watermark import Watermark
 from recognizer.facs import ARKIT_NAMES, POSE_NAMES
 from recognizer.image_file import is_image, read_image
+from recognizer.media import SAMPLE_RATE
 from recognizer.motion import MotionTrack
 
-RATE = 16_000
 #: Samples that wait as one piece.
 _PIECE = 1600
 
@@ -116,7 +116,7 @@ class Talk:
             pipeline, portrait, request, emit,
         )  # fmt: skip
         self._sound: queue.Queue[np.ndarray | None] = queue.Queue()
-        self._room = threading.Semaphore(max(1, round(backlog * RATE / _PIECE)))
+        self._room = threading.Semaphore(max(1, round(backlog * SAMPLE_RATE / _PIECE)))
         self._thread = threading.Thread(target=self._run, name="talk", daemon=True)
         self._thread.start()
 
@@ -174,7 +174,8 @@ class Talk:
 
         request, (width, height) = self._request, size
         self._emit({
-            "type": "ready", "width": width, "height": height, "fps": request.fps, "rate": RATE,
+            "type": "ready", "width": width, "height": height, "fps": request.fps,
+            "rate": SAMPLE_RATE,
             "names": [*ARKIT_NAMES, *POSE_NAMES], "digital_source_type": SOURCE_TYPE,
         })  # fmt: skip
         motion = self._pipeline.stream_motion(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gen.audio.timing import SAMPLE_RATE, checked_waveform, frame_count, resample_features
+from gen.audio.timing import checked_waveform, frame_count, resample_features
+from recognizer.media import SAMPLE_RATE
 
 _N_FFT = 400
 _HOP = 160

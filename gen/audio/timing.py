@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-SAMPLE_RATE = 16000
+from recognizer.media import SAMPLE_RATE
 
 
 def checked_waveform(waveform: np.ndarray) -> np.ndarray:

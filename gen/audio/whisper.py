@@ -24,8 +24,9 @@ from einops import rearrange
 from torch import nn
 
 from gen.audio.logmel import log_mel
-from gen.audio.timing import SAMPLE_RATE, checked_waveform, frame_count, resample_features
+from gen.audio.timing import checked_waveform, frame_count, resample_features
 from gen.audio.weights import load_whisper_weights
+from recognizer.media import SAMPLE_RATE
 
 TOKEN_RATE = 50
 MAX_TOKENS = 1500

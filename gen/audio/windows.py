@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.audio.encoder import AudioEncoder
-from gen.audio.timing import SAMPLE_RATE, checked_waveform, frame_count
+from gen.audio.timing import checked_waveform, frame_count
+from recognizer.media import SAMPLE_RATE
 
 
 @dataclass(frozen=True)

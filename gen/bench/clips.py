@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gen.audio.timing import SAMPLE_RATE
 from gen.data.records import MotionRecord
 from recognizer.face_model import FACE_BOTTOM, FACE_TOP, LOWER_MIDDLE, UPPER_MIDDLE, FaceModel
-from recognizer.media import is_audio, iter_frames, probe, read_audio
+from recognizer.media import SAMPLE_RATE, is_audio, iter_frames, probe, read_audio
 from recognizer.motion import MotionTrack
 from recognizer.tracker import FaceTrack, FaceTracker, largest
 

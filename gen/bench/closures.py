@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gen.audio.timing import SAMPLE_RATE
 from gen.bench.clips import FPS, Clip
 from recognizer.face_model import FaceModel
+from recognizer.media import SAMPLE_RATE
 from recognizer.metrics.extras import UnavailableError
 from recognizer.metrics.sampling import bootstrap_interval
 from recognizer.motion import MotionTrack

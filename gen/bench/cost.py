@@ -8,9 +8,9 @@ from time import perf_counter, process_time
 import numpy as np
 import torch
 
-from gen.audio.timing import SAMPLE_RATE
 from gen.bench.stages import peak_memory
 from gen.bench.talker import Talker
+from recognizer.media import SAMPLE_RATE
 
 #: Lengths whose memory is compared, in seconds.
 _SHORT, _LONG = 10.0, 120.0

@@ -9,7 +9,8 @@ from time import perf_counter
 
 import numpy as np
 
-RATE = 16_000
+from recognizer.media import SAMPLE_RATE
+
 FPS = 25.0
 _CHUNK = 1600
 
@@ -32,7 +33,7 @@ def live_figures(portrait: Path, waveform: np.ndarray, size: int = 512) -> dict:
 
     pipeline = TalkingHeadPipeline.from_pretrained()
     # The first call compiles and caches.
-    arrivals(pipeline.stream(portrait, _pieces(waveform[:RATE]), size=size))
+    arrivals(pipeline.stream(portrait, _pieces(waveform[:SAMPLE_RATE]), size=size))
     start = perf_counter()
     last, frames = arrivals(pipeline.stream(portrait, _pieces(waveform), size=size))[-1]
     clock: list[float] = []
@@ -41,7 +42,7 @@ def live_figures(portrait: Path, waveform: np.ndarray, size: int = 512) -> dict:
     delays, of_blocks = delays_of(blocks)
     hop = pipeline.live[0].hop / FPS
     return {
-        "seconds": round(len(waveform) / RATE, 2),
+        "seconds": round(len(waveform) / SAMPLE_RATE, 2),
         "size": size,
         "first": round(float(delays[0]) - 0.2, 3),
         "delay": {f"p{q}": round(float(np.percentile(delays, q)), 3) for q in (50, 95, 99, 100)},
@@ -79,5 +80,5 @@ def _pieces(waveform: np.ndarray) -> Iterator[np.ndarray]:
 def _in_real_time(waveform: np.ndarray, clock: list[float]) -> Iterator[np.ndarray]:
     clock.append(perf_counter())
     for i, piece in enumerate(_pieces(waveform), start=1):
-        time.sleep(max(0.0, clock[0] + i * _CHUNK / RATE - perf_counter()))
+        time.sleep(max(0.0, clock[0] + i * _CHUNK / SAMPLE_RATE - perf_counter()))
         yield piece

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.signal import lfilter
 
-from gen.audio.timing import SAMPLE_RATE
 from gen.bench.clips import Clip
 from gen.bench.dynamics import speech_frames
 from gen.bench.talker import Talker
 from gen.style import Style
 from recognizer.face_model import FaceModel
+from recognizer.media import SAMPLE_RATE
 from recognizer.metrics.agreement import pearson
 from recognizer.metrics.sampling import summarize
 from recognizer.motion import MotionTrack

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gen.audio.timing import SAMPLE_RATE
 from gen.bench.motion import seam_jerk_ratio
 from gen.bench.talker import Talker
+from recognizer.media import SAMPLE_RATE
 from recognizer.metrics.extras import UnavailableError
 from recognizer.metrics.sampling import summarize
 from recognizer.metrics.seams import seam_detectability

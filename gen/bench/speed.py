@@ -19,10 +19,9 @@ from gen.bench.stages import StageClock, in_fresh_process
 from gen.clip import ProgressHook, quiet
 from gen.portraits import prepared_beside
 from recognizer.image_file import read_image
-from recognizer.media import ffmpeg_command, read_audio
+from recognizer.media import SAMPLE_RATE, ffmpeg_command, read_audio
 from recognizer.pool import usable_cores
 
-RATE = 16_000
 FPS = 25.0
 
 
@@ -98,7 +97,7 @@ def _clip_row(portrait: Path, speech: Path, run: Run, command: Sequence[str]) ->
     load = _load()
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "speech.wav"
-        scipy.io.wavfile.write(sound, RATE, repeated(speech, run.seconds))
+        scipy.io.wavfile.write(sound, SAMPLE_RATE, repeated(speech, run.seconds))
         wall, cpu = _generated([*command, "generate", portrait, sound], run.size)
         stages, peak = in_fresh_process(made_clip, portrait, sound, run.size)
     still = _still(portrait, run)
@@ -147,8 +146,8 @@ def made_clip(portrait: Path, speech: Path, size: int) -> dict[str, float]:
 
 def repeated(speech: Path, seconds: float) -> np.ndarray:
     """A file's sound at 16 kHz, repeated or cut to a length."""
-    waveform = read_audio(speech, RATE)
-    return np.resize(waveform, int(seconds * RATE))
+    waveform = read_audio(speech)
+    return np.resize(waveform, int(seconds * SAMPLE_RATE))
 
 
 def _still(portrait: Path, run: Run) -> float:

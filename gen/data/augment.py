@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from scipy import signal
 
-from gen.data.records import SAMPLE_RATE
+from recognizer.media import SAMPLE_RATE
 
 
 def augment(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gen.data.records import SAMPLE_RATE, MotionRecord, iter_records
+from gen.data.records import MotionRecord, iter_records
+from recognizer.media import SAMPLE_RATE
 
 FPS = 25
 SAMPLES_PER_FRAME = SAMPLE_RATE // FPS

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gen.data.records import SAMPLE_RATE, MotionRecord
+from gen.data.records import MotionRecord
 from gen.driving import drawn_fields
 from recognizer.face_model import LOWER_MIDDLE, UPPER_MIDDLE
 from recognizer.facs import ARKIT_INDEX
 from recognizer.fitting import FaceFitter
 from recognizer.landmarks import FaceLandmarker
-from recognizer.media import iter_frames, read_audio
+from recognizer.media import SAMPLE_RATE, iter_frames, read_audio
 from recognizer.motion_fitting import fit_motion
 
 FPS = 25.0

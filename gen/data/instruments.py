@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gen.data.records import SAMPLE_RATE
 from gen.data.voices import BackendUnavailable
+from recognizer.media import SAMPLE_RATE
 
 #: Where systems put a General MIDI font.
 _FONTS = (

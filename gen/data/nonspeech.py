@@ -9,7 +9,7 @@ import numpy as np
 
 from gen.data.augment import color, reverberate
 from gen.data.instruments import Band
-from gen.data.records import SAMPLE_RATE
+from recognizer.media import SAMPLE_RATE
 
 #: Semitones above the key that tunes are made of.
 _SCALES = ((0, 2, 4, 5, 7, 9, 11, 12, 14), (0, 2, 3, 5, 7, 8, 10, 12), (0, 3, 5, 7, 10, 12, 15))

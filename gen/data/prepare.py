@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gen.data.records import SAMPLE_RATE, MotionRecord
+from gen.data.records import MotionRecord
 from recognizer.facs import ARKIT_INDEX
-from recognizer.media import iter_frames, probe, read_audio
+from recognizer.media import SAMPLE_RATE, iter_frames, probe, read_audio
 from recognizer.motion import MotionTrack
 from recognizer.tracker import FaceTracker, largest
 

@@ -11,8 +11,6 @@ import numpy as np
 from recognizer.files import arrays_of
 from recognizer.motion import MotionTrack
 
-SAMPLE_RATE = 16_000
-
 
 @dataclass
 class MotionRecord:

@@ -14,7 +14,8 @@ from safetensors.numpy import save_file
 
 from gen.data.augment import augment
 from gen.data.corpus import FPS, SAMPLES_PER_FRAME, aligned_waveform
-from gen.data.records import SAMPLE_RATE, MotionRecord
+from gen.data.records import MotionRecord
+from recognizer.media import SAMPLE_RATE
 
 #: Clips that are encoded as one recording: their speech is then heard in varying context.
 _GROUP_SIZES = (1, 3, 6)

@@ -23,11 +23,12 @@ import yaml
 
 from gen.data import upper_face
 from gen.data.coarticulation import Articulation, articulate, lips_closed
-from gen.data.records import SAMPLE_RATE, MotionRecord, iter_records
+from gen.data.records import MotionRecord, iter_records
 from gen.data.tts import Synthesizer
 from gen.data.visemes import BILABIALS, VOWELS, symbols
 from gen.data.voices import VOICES, BackendUnavailable, Phone, Speech, Voice
 from recognizer.facs import ARKIT_INDEX, sides
+from recognizer.media import SAMPLE_RATE
 from recognizer.motion import MotionTrack
 
 FPS = 25

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
-from gen.data.records import SAMPLE_RATE
 from gen.data.voices import BackendUnavailable, Phone, Speech, Voice
+from recognizer.media import SAMPLE_RATE
 
 #: Seconds by which piper's durations put sounds too late: /s/, /p t k/ and open vowels were each
 #: found 26-30 ms before their phones' middles (flite: 0-2 ms).

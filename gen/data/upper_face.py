@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gen.data.records import SAMPLE_RATE
+from recognizer.media import SAMPLE_RATE
 
 _ACCENT_GAP = 0.25  # seconds
 #: From the point between the ears, about which a pose turns, to the base of the neck (face widths),

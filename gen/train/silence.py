@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.audio.silence import SilenceDetector
-from gen.audio.timing import SAMPLE_RATE
 from gen.audio.whisper import WhisperEncoder
 from gen.data.augment import augment
 from gen.data.corpus import aligned_waveform, held_out, load_corpus
@@ -23,6 +22,7 @@ from gen.data.voices import Phone, Speech
 from gen.train.closures import by_frame, texts_of
 from gen.train.detector import DetectorConfig, Heard, fit_detector, judged
 from recognizer.config import read_config
+from recognizer.media import SAMPLE_RATE
 
 _FPS = 25.0
 #: Frames around speech that belong to neither side: lips part before a sound and rest after it.

@@ -7,9 +7,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from recognizer.affect import AffectTrack
 from recognizer.evaluation.measures import ClipMeasures
-from recognizer.evaluation.reading import RATE, measure_face
+from recognizer.evaluation.reading import measure_face
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, AU_MAX, AU_NAMES, AU_TO_ARKIT, EMOTIONS, sides
+from recognizer.media import SAMPLE_RATE
 from recognizer.metrics.theval import frame_volume
 from recognizer.motion import MotionTrack
 from recognizer.prosody import measure_prosody
@@ -35,8 +36,8 @@ def made_talker(
     """
     random = np.random.default_rng(seed)
     frames = round(seconds * FPS)
-    waveform = _voice(random, round(seconds * RATE))
-    loudness = frame_volume(waveform, RATE, frames, FPS)
+    waveform = _voice(random, round(seconds * SAMPLE_RATE))
+    loudness = frame_volume(waveform, SAMPLE_RATE, frames, FPS)
 
     def wander(columns: int, width: float) -> np.ndarray:
         rows = gaussian_filter1d(random.normal(size=(frames, columns)), width * FPS, axis=0)
@@ -67,12 +68,12 @@ def made_talker(
 
 def _voice(random: np.random.Generator, samples: int) -> np.ndarray:
     """Syllables of uneven length and strength, with pauses: a hummed sentence."""
-    envelope, at = np.zeros(samples), int(0.4 * RATE)
-    while at < samples - RATE // 2:
-        length = int(random.uniform(0.12, 0.3) * RATE)
+    envelope, at = np.zeros(samples), int(0.4 * SAMPLE_RATE)
+    while at < samples - SAMPLE_RATE // 2:
+        length = int(random.uniform(0.12, 0.3) * SAMPLE_RATE)
         envelope[at : at + length] = random.uniform(0.3, 1.0) * np.hanning(length)
-        at += length + int((random.random() < 0.15) * random.uniform(0.4, 0.7) * RATE)
-    time = np.arange(samples) / RATE
+        at += length + int((random.random() < 0.15) * random.uniform(0.4, 0.7) * SAMPLE_RATE)
+    time = np.arange(samples) / SAMPLE_RATE
     tone = sum(np.sin(2 * np.pi * _VOICE * k * time) / k for k in range(1, 12))
     return (0.2 * envelope * tone).astype(np.float32)
 

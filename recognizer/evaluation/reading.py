@@ -14,7 +14,7 @@ from recognizer.evaluation.pictures import add_frame_measures
 from recognizer.evaluation.synchrony import add_syncnet, at_rate
 from recognizer.face_model import FACE_BOTTOM, FACE_TOP, LOWER_MIDDLE, UPPER_MIDDLE
 from recognizer.image_file import is_image
-from recognizer.media import iter_frames, probe, read_audio
+from recognizer.media import SAMPLE_RATE, iter_frames, probe, read_audio
 from recognizer.metrics.agreement import lagged_correlation
 from recognizer.metrics.dynamics import smoothness
 from recognizer.metrics.keypoints import KEYPOINT_GROUPS
@@ -35,7 +35,6 @@ from recognizer.prosody import Prosody
 from recognizer.recognizer import REST_SECONDS, Recognizer, Rest
 from recognizer.tracker import FaceTracker, NoFaceError, largest
 
-RATE = 16000
 #: Longer side at which films are tracked, and the most faces that are followed.
 _SIDE, _FACES = 960, 4
 #: Sound that never gets louder is none.
@@ -91,7 +90,7 @@ def read_clip(
     affect = _recognizer().read_face(face, person)
     waveform, prosody, silent = None, None, "it has no sound"
     if audio is not None or about.has_audio:
-        waveform = read_audio(audio or path, RATE)
+        waveform = read_audio(audio or path)
         if np.abs(waveform).max() > _SILENCE:
             prosody = _recognizer().listen(audio or path).prosody
         else:
@@ -179,7 +178,7 @@ def measure_face(
             measures.reasons[name] = silent
     else:
         speech = speech_frames(prosody, frames, fps)
-        measures.volume = frame_volume(waveform, RATE, frames, fps).astype(np.float32)
+        measures.volume = frame_volume(waveform, SAMPLE_RATE, frames, fps).astype(np.float32)
         stable = silent_lip_stability(square, speech, (_FRAMED, _FRAMED), fps)
         measures.put("silent_lip_stability", stable, "no silence of 0.3 s")
         away = lip_volume_distance(square, measures.volume, speech, (_FRAMED, _FRAMED))

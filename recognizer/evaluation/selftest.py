@@ -11,8 +11,9 @@ from recognizer.evaluation.aggregate import swapped_sound
 from recognizer.evaluation.catalogue import FPS
 from recognizer.evaluation.made import made_talker
 from recognizer.evaluation.measures import ClipMeasures
-from recognizer.evaluation.reading import MAX_LAG, RATE, lips_with
+from recognizer.evaluation.reading import MAX_LAG, lips_with
 from recognizer.facs import EMOTIONS
+from recognizer.media import SAMPLE_RATE
 from recognizer.metrics.dynamics import liveliness
 from recognizer.metrics.emotion import emotion_accuracy, emotion_confusion
 from recognizer.metrics.frechet import (
@@ -141,9 +142,9 @@ def _delayed(subjects: Sequence[Subject], on: str) -> Control:
             expected = measures.scalars["lip_audio_lag"] - delay
             if expected < -MAX_LAG:
                 continue
-            silence = np.zeros(round(delay / measures.fps * RATE))
+            silence = np.zeros(round(delay / measures.fps * SAMPLE_RATE))
             late = np.concatenate([silence, subject.waveform])
-            volume = frame_volume(late, RATE, len(measures), measures.fps)
+            volume = frame_volume(late, SAMPLE_RATE, len(measures), measures.fps)
             lag = lips_with(measures, volume)[1]
             tried += 1
             right += lag == expected

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.facs import EMOTIONS
-from recognizer.pitch import FRAME_RATE, RATE
+from recognizer.media import SAMPLE_RATE
+from recognizer.pitch import FRAME_RATE
 from recognizer.prosody import Prosody, functionals
 
 #: Waveform ``[N]`` at 16 kHz → features ``[T, D]`` of any rate.
@@ -74,7 +75,8 @@ class VoiceClassifier:
         """
         if self.encoded and encode is None:
             raise ValueError("this voice classifier needs the speech features it was trained with")
-        sound = waveform[part.start * RATE // FRAME_RATE : part.stop * RATE // FRAME_RATE]
+        step = SAMPLE_RATE // FRAME_RATE
+        sound = waveform[part.start * step : part.stop * step]
         features = voice_features(sound, prosody[part], encode if self.encoded else None)
         if len(features) != len(self.mean):
             raise ValueError("these are not the speech features that it was trained with")

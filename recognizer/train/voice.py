@@ -22,7 +22,6 @@ from recognizer.facs import EMOTIONS
 from recognizer.files import arrays_of
 from recognizer.media import read_audio
 from recognizer.models.voice import Encode, VoiceClassifier, voice_features
-from recognizer.pitch import RATE
 from recognizer.prosody import functionals, measure_prosody
 
 _MEASURED = "features.npz"
@@ -194,7 +193,7 @@ def _measured(
         name = str(utterance.path)
         if name in rows:
             continue
-        waveform = read_audio(utterance.path, RATE)
+        waveform = read_audio(utterance.path)
         rows[name] = voice_features(waveform, measure_prosody(waveform), encode)
         fresh += 1
         if fresh % save_every == 0:

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 from demo import limits
 from demo.cli import app
 from demo.jobs import Job, Progress, Stopped
-from demo.live import RATE, LiveAffect, LiveSession, Resampler
+from demo.live import LiveAffect, LiveSession, Resampler
 from demo.overlay import PANEL, WIDTH, Overlay, overlay_video
 from gen.conditioning import Affect
 from recognizer.affect import AffectTrack
 from recognizer.facs import AU_INDEX, AU_MAX, AU_NAMES, EMOTIONS
-from recognizer.media import iter_frames, probe
+from recognizer.media import SAMPLE_RATE, iter_frames, probe
 
 gr = pytest.importorskip("gradio", reason="pip install 'facewright[demo]'")
 
@@ -236,8 +236,8 @@ def test_live_sound_is_resampled_without_seams():
     tone = 0.5 * np.sin(2 * np.pi * 440 * time_).astype(np.float32)[:, None]
     resample = Resampler(48_000)
     parts = np.concatenate([resample(tone[i : i + 4321]) for i in range(0, len(tone), 4321)])
-    want = 0.5 * np.sin(2 * np.pi * 440 * np.arange(len(parts)) / RATE)
-    assert len(parts) > 0.97 * RATE
+    want = 0.5 * np.sin(2 * np.pi * 440 * np.arange(len(parts)) / SAMPLE_RATE)
+    assert len(parts) > 0.97 * SAMPLE_RATE
     assert parts[500:-500] == pytest.approx(want[500:-500], abs=0.01)
 
 
@@ -246,8 +246,8 @@ def test_a_live_talk(tiny_pipeline, files):
     deadline = time.monotonic() + 90
     while not session.ready and time.monotonic() < deadline:
         time.sleep(0.02)
-    sound = np.random.default_rng(0).standard_normal(RATE).astype(np.float32) * 0.1
-    for start in range(0, RATE, 4000):
+    sound = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32) * 0.1
+    for start in range(0, SAMPLE_RATE, 4000):
         session.hear(sound[start : start + 4000])
     with pytest.raises(ValueError, match="time for one talk"):
         session.hear(sound[:100])

@@ -128,7 +128,7 @@ def test_learns_resumes_and_reads(corpus, tmp_path, monkeypatch):
 
 
 def test_speech_features_are_appended(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "read_audio", lambda p, rate: np.zeros(800, np.float32))
+    monkeypatch.setattr(training, "read_audio", lambda path: np.zeros(800, np.float32))
     path = train(VoiceTraining(folds=2), tmp_path, [corpus], encode=lambda w: np.ones((5, 3)))
     assert VoiceClassifier.load(path).encoded == 3
     (tmp_path / "features.npz").write_bytes(b"broken")
