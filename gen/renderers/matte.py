@@ -45,8 +45,9 @@ _STRAY_DOWN = (-0.35, -0.1), (1.0, 0.3)
 #: person it is mixed with hair. A colour that is nearest to this share of the background's is one
 #: of them. A face is so many pixels wide where this is looked for.
 _BROAD, _LONG, _NEXT, _MIXED, _COMMON, _COARSE = 0.05, 0.3, 0.12, 0.04, 0.005, 80
-#: Face widths from what keeps still within which a person is left standing in the background.
-_SEAM = 0.08
+#: Face widths from what keeps still, and below the chin, within which a person is left standing in
+#: the background, if not so near to the outline.
+_SEAM, _THROAT, _OUTLINE = 0.08, 0.1, 0.06
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,13 @@ def split_layers(portrait: Portrait, moving: np.ndarray) -> Layers:
     guess = np.clip(2 - 2 * outside / reach, 0, 1) * np.clip(3 * moving - 1, 0, 1)
     missed = (np.abs(wide - image).max(-1) > _PLAIN) & (outside > _MIXED)
     guess *= 1 - _seen_behind(image, person, missed, (outside >= _STRAY_FAR) | ~near, unit)
-    # Where what moves hangs on to what keeps still, a seam would open.
+    # Where what moves hangs on to what keeps still, a seam would open; below the chin skin moves
+    # over skin: there the person is left standing, but not where the outline moves away from it.
     still = (person > 0.5) & (moving < 0.4)
     away = cv2.distanceTransform(1 - still.astype(np.uint8), cv2.DIST_L2, 5) / unit
-    guess *= np.clip(2 * away / _SEAM - 1, 0, 1)
+    inside = cv2.distanceTransform((person > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / unit
+    left = np.clip(np.maximum(2 - 2 * away / _SEAM, below / _THROAT), 0, 1)
+    guess *= 1 - left * np.clip(inside / _OUTLINE - 1, 0, 1)
     # Behind a neck lies what lies beside it, not what the shoulders wear.
     known = guess <= 0
     apart = known & (cv2.dilate(person, np.ones((5, 5))) < 0.02)

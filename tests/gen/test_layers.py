@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from gen.renderers.backdrop import _follow, _head_depth
 from gen.renderers.inpaint import fill
-from gen.renderers.matte import _like_hair, person_matte, split_layers
+from gen.renderers.matte import _like_hair, bust_coordinates, person_matte, split_layers
 from gen.renderers.mesh import MeshRenderer
 from gen.renderers.portrait import Portrait
 
@@ -74,6 +75,21 @@ def test_a_door_beside_the_head_stands_still(portrait):
     layers = split_layers(dataclasses.replace(portrait, image=image), moving)
     beside = slice(edge - int(0.05 * unit), edge + int(0.08 * unit))
     assert layers.person[rows, beside, 3].mean() < 20
+
+
+def test_no_skin_is_left_beside_a_neck_that_moves(portrait):
+    """The wall is grey and skin is red."""
+    _, distance = _head_depth(portrait)
+    moving = _follow(portrait, distance)
+    layers = split_layers(portrait, moving)
+    below, aside = bust_coordinates(portrait, portrait.image.shape[1::-1], 1.0)
+    inside = cv2.distanceTransform((layers.whole > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    neck = (below > -0.2) & (below < 0.2) & (np.abs(aside) < 0.5) & (moving > 0.6)
+    red, _, blue = np.moveaxis(portrait.image.astype(int), -1, 0)
+    outline = neck & (inside > 0) & (inside < 0.05 * portrait.pose.scale) & (red - blue > 25)
+    assert outline.sum() > 20
+    red, _, blue = np.moveaxis(layers.background[outline].astype(int), -1, 0)
+    assert np.mean(red - blue > 15) < 0.03
 
 
 def test_the_matte_finds_the_hair(portrait):
