@@ -121,7 +121,7 @@ def test_learns_resumes_and_reads(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(
         training,
         "read_audio",
-        lambda p, rate: read.append(p) or checked_waveform(utter(3, "NEU", 1)),
+        lambda path: read.append(path) or checked_waveform(utter(3, "NEU", 1)),
     )
     train(VoiceTraining(folds=4), tmp_path, [corpus], resume=True)
     assert len(read) == 4
