@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from recognizer.appearance_reader import load_appearance, look_at_rest, read_cro
 from recognizer.brow_reader import brow_intensities, brow_places, resting_brows
 from recognizer.emfacs_reader import EmfacsReader, RestingLevel, steadied
 from recognizer.fusion import Opinion, fuse
-from recognizer.image_file import is_image, read_image
 from recognizer.judgement import Judgement, track_of_voice
-from recognizer.media import iter_frames, probe, read_audio
+from recognizer.media import read_audio
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
 from recognizer.talking import talking
-from recognizer.tracker import FaceTrack, FaceTracker, NoFaceError, largest
+from recognizer.tracked_files import Progress, has_picture, has_sound, track_faces
+from recognizer.tracker import FaceTrack, NoFaceError, largest
 from recognizer.unit_reader import (
     Calibration,
     UnitReading,
@@ -42,8 +42,6 @@ APPEARANCE_FPS = 12.5
 REST_SECONDS, _REST_QUANTILE = 60.0, 0.2
 #: Hums, notes and noise have a confidence of 0.01 at most.
 LEAST_VOICE = 0.05
-#: Called as ``progress(stage, done, total)``; the total may be unknown.
-Progress = Callable[[str, int, "int | None"], None]
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ class Recognizer:
 
         Args:
             media: picture, video or sound; the track of a sound has no action units and no motion.
-            progress: see :data:`Progress`.
+            progress: see :data:`recognizer.tracked_files.Progress`.
             rest: how the person looks at rest (see :meth:`learn_rest`).
 
         Raises:
@@ -145,8 +143,8 @@ class Recognizer:
             ValueError: it is neither picture, video nor sound.
             NoFaceError: no face was found.
         """
-        if _has_picture(media):
-            return self.read_face(largest(self._track(media, 4, progress)), rest)
+        if has_picture(media):
+            return self.read_face(largest(self._track(media, progress=progress)), rest)
         return track_of_voice(self.listen(media))
 
     def faces(
@@ -157,7 +155,7 @@ class Recognizer:
         Args:
             media: picture or video.
             max_faces: the most faces to follow.
-            progress: see :data:`Progress`.
+            progress: see :data:`recognizer.tracked_files.Progress`.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -181,7 +179,7 @@ class Recognizer:
             media: picture, video or sound.
             text: what is said.
             max_faces: the most faces to follow.
-            progress: see :data:`Progress`.
+            progress: see :data:`recognizer.tracked_files.Progress`.
             rest: how the person with the largest face looks at rest.
 
         Raises:
@@ -190,9 +188,9 @@ class Recognizer:
             NoFaceError: there is neither a face nor a voice nor words.
         """
         words = None if text is None else read_words(text)
-        voice = self.listen(media) if _has_sound(media) else None
+        voice = self.listen(media) if has_sound(media) else None
         faces, tracks, first = [], [], None
-        if _has_picture(media):
+        if has_picture(media):
             try:
                 tracks = self._track(media, max_faces, progress)
             except NoFaceError:
@@ -209,7 +207,7 @@ class Recognizer:
             *([] if words is None else [words.opinion()]),
         ]
         if not opinions:
-            what = "voice" if voice is not None and not _has_picture(media) else "face"
+            what = "voice" if voice is not None and not has_picture(media) else "face"
             also = " and no voice is heard" if voice is not None and what == "face" else ""
             raise NoFaceError(f"no {what} was found in {Path(media).name}{also}")
         return Judgement(faces, first, voice, words, fuse(opinions), tracks)
@@ -225,7 +223,7 @@ class Recognizer:
             ValueError: it is neither picture nor video.
             NoFaceError: no face was found.
         """
-        return self.at_rest(largest(self._track(media, 4, None)))
+        return self.at_rest(largest(self._track(media)))
 
     def at_rest(self, face: FaceTrack, quantile: float = 0.5) -> Rest:
         """How a person looks at rest.
@@ -343,6 +341,11 @@ class Recognizer:
             return None
         return look_at_units(face.crops, self.units, face.success)
 
+    def _track(
+        self, media: str | os.PathLike, max_faces: int = 4, progress: Progress | None = None
+    ) -> list[FaceTrack]:
+        return track_faces(media, max_faces, bool(self.appearance or self.units), progress)
+
     def listen(self, media: str | os.PathLike) -> VoiceTrack:
         """What the voice of a sound or video says, 25 times a second.
 
@@ -351,37 +354,6 @@ class Recognizer:
             ValueError: it holds no sound.
         """
         return read_voice(read_audio(media))
-
-    def _track(
-        self, media: str | os.PathLike, max_faces: int, progress: Progress | None
-    ) -> list[FaceTrack]:
-        with FaceTracker(max_faces, crops=bool(self.appearance or self.units)) as tracker:
-            if is_image(media):
-                tracks = tracker.image(read_image(media))
-            else:
-                about = probe(media)
-                if not about.has_video:
-                    raise ValueError(f"{Path(media).name} is neither a picture nor a video")
-                total = round(about.duration * about.fps) or None
-
-                def counted():
-                    for done, frame in enumerate(iter_frames(media), start=1):
-                        if progress:
-                            progress("tracking", done, total)
-                        yield frame
-
-                tracks = tracker.video(counted(), about.fps)
-        if not tracks:
-            raise NoFaceError(f"no face was found in {Path(media).name}")
-        return tracks
-
-
-def _has_picture(media: str | os.PathLike) -> bool:
-    return is_image(media) or probe(media).has_video
-
-
-def _has_sound(media: str | os.PathLike) -> bool:
-    return not is_image(media) and probe(media).has_audio
 
 
 def _averaged(voice: VoiceTrack) -> list[Opinion]:

@@ -27,7 +27,8 @@ from recognizer.metrics.classification import confusion_matrix, f1_scores
 from recognizer.models.affect_head import AffectHead
 from recognizer.models.appearance import AppearanceNet
 from recognizer.motion import MotionTrack
-from recognizer.recognizer import Progress, Recognizer
+from recognizer.recognizer import Recognizer
+from recognizer.tracked_files import Progress
 from recognizer.tracker import NoFaceError
 
 #: How folders of emotions are called elsewhere.
