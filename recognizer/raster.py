@@ -1,6 +1,6 @@
 """Triangle rasterisation on the CPU, compiled by numba.
 
-All kernels live in this one file and share :func:`_spans`: numba's cache on disk does not notice
+All kernels live in this one file and share :func:`_span`: numba's cache on disk does not notice
 when an inlined function of another module changes.
 """
 
@@ -33,6 +33,11 @@ def _edge(ax, ay, bx, by):
 
 
 @njit(inline="always")
+def _edges(ax, ay, bx, by, cx, cy):
+    return _edge(ax, ay, bx, by), _edge(bx, by, cx, cy), _edge(cx, cy, ax, ay)
+
+
+@njit(inline="always")
 def _cross(edge, y, left, right):
     """Widen a row's span to where an edge crosses it."""
     top, bottom, x, slope = edge
@@ -50,6 +55,14 @@ def _span(ab, bc, ca, y, width):
     left, right = _cross(bc, y, left, right)
     left, right = _cross(ca, y, left, right)
     return max(left, np.float32(0)), min(right, np.float32(width - 1))
+
+
+@njit(inline="always")
+def _barycentric(ax, ay, bx, by, cx, cy, inverse, x, y):
+    """How far a point is a, b and c; ``inverse`` of twice the triangle's area."""
+    u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) * inverse
+    v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) * inverse
+    return u, v, np.float32(1.0) - u - v
 
 
 @njit(inline="always")
@@ -87,13 +100,11 @@ def rasterize(vertices, triangles, height, width):
             continue
         inverse = np.float32(1.0) / area
         first, last = _bounds(ay, by, cy, height)
-        ab, bc, ca = _edge(ax, ay, bx, by), _edge(bx, by, cx, cy), _edge(cx, cy, ax, ay)
+        ab, bc, ca = _edges(ax, ay, bx, by, cx, cy)
         for y in range(first, last + 1):
             left, right = _span(ab, bc, ca, np.float32(y), width)
             for x in range(int(np.ceil(left - _OVERLAP)), int(np.floor(right + _OVERLAP)) + 1):
-                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) * inverse
-                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) * inverse
-                w = np.float32(1.0) - u - v
+                u, v, w = _barycentric(ax, ay, bx, by, cx, cy, inverse, x, y)
                 z = u * az + v * bz + w * cz
                 if z < depth[y, x]:
                     depth[y, x] = z
@@ -142,7 +153,7 @@ def draw_textured(frame, depth, vertices, uv, alpha, triangles, texture):
         ox, oy = _plane(ax, ay, bx, by, cx, cy, inverse, aa, alpha[b], alpha[c])
         sx, sy = _plane(ax, ay, bx, by, cx, cy, inverse, au, uv[b, 0], uv[c, 0])
         tx, ty = _plane(ax, ay, bx, by, cx, cy, inverse, av, uv[b, 1], uv[c, 1])
-        ab, bc, ca = _edge(ax, ay, bx, by), _edge(bx, by, cx, cy), _edge(cx, cy, ax, ay)
+        ab, bc, ca = _edges(ax, ay, bx, by, cx, cy)
         for y in range(first, last + 1):
             left, right = _span(ab, bc, ca, np.float32(y), width)
             down = np.float32(y) - ay
@@ -214,13 +225,11 @@ def draw_coloured(frame, depth, vertices, colours, triangles):
             continue
         inverse = np.float32(1.0) / area
         first, last = _bounds(ay, by, cy, height)
-        ab, bc, ca = _edge(ax, ay, bx, by), _edge(bx, by, cx, cy), _edge(cx, cy, ax, ay)
+        ab, bc, ca = _edges(ax, ay, bx, by, cx, cy)
         for y in range(first, last + 1):
             left, right = _span(ab, bc, ca, np.float32(y), width)
             for x in range(int(np.ceil(left - _OVERLAP)), int(np.floor(right + _OVERLAP)) + 1):
-                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) * inverse
-                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) * inverse
-                w = np.float32(1.0) - u - v
+                u, v, w = _barycentric(ax, ay, bx, by, cx, cy, inverse, x, y)
                 z = u * vertices[a, 2] + v * vertices[b, 2] + w * vertices[c, 2]
                 if z < depth[y, x]:
                     depth[y, x] = z
@@ -243,7 +252,7 @@ def draw_depth(depth, vertices, triangles):
         first, last = _bounds(ay, by, cy, height)
         zx, zy = _plane(ax, ay, bx, by, cx, cy, np.float32(1) / area, az, vertices[b, 2],
                         vertices[c, 2])  # fmt: skip
-        ab, bc, ca = _edge(ax, ay, bx, by), _edge(bx, by, cx, cy), _edge(cx, cy, ax, ay)
+        ab, bc, ca = _edges(ax, ay, bx, by, cx, cy)
         for y in range(first, last + 1):
             left, right = _span(ab, bc, ca, np.float32(y), width)
             z0 = az + zy * (np.float32(y) - ay)
