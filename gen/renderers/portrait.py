@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from gen.renderers.topology import face_topology
 from recognizer.face_model import (
     FACE_BOTTOM,
+    FACE_OVAL,
     FACE_TOP,
     LIP_CORNERS,
     LOWER_MIDDLE,
@@ -28,6 +30,8 @@ _VISIBLE = {
 }  # fmt: skip
 #: Shares of that score (mean of both sides) between which it is believed by degrees.
 _DOUBT = (1.0, 1.4)
+#: A turned head's outline lies no farther behind its contour (face widths).
+_FOLDED = 0.12
 #: A gap between the inner lips (in face heights) that is more than a seam.
 _OPEN_LIPS = 0.012
 #: A relaxed mouth's corners lie at most so much below the lips' middle (face widths).
@@ -100,6 +104,7 @@ class Portrait:
         # Depth from the fitted head: MediaPipe's own is only good for the pose.
         landmarks = points.copy()
         landmarks[:, 2] = pose.project(fitter.face(fitted))[:, 2]
+        _unfold(landmarks, pose)
         return cls(
             image=image,
             landmarks=landmarks,
@@ -108,6 +113,30 @@ class Portrait:
             identity=fitter.identity,
             faces=faces,
         )
+
+
+def _unfold(landmarks: np.ndarray, pose: Pose) -> None:
+    """Move the face's outline out to its contour, in place, where a turned head hides it.
+
+    The tracker tells where the far side's outline is behind the cheek. The cheek would be drawn
+    twice when that side turns to the camera: once with the face and once with what is around it.
+    """
+    triangles = face_topology(0).triangles
+    corner = np.floor(landmarks[:, :2].min(0)) - 2
+    points = landmarks[:, :2] - corner
+    width, height = np.ceil(points.max(0)).astype(int) + 3
+    face = np.zeros((height, width), np.uint8)
+    for triangle in np.round(points[triangles] * 16).astype(np.int32):
+        cv2.fillConvexPoly(face, triangle, 1, cv2.LINE_8, 4)
+    across = pose.rotation[:2, 0] / np.linalg.norm(pose.rotation[:2, 0])
+    middle = points.mean(0)
+    steps = np.arange(0, _FOLDED * pose.scale, 0.5)
+    for index in FACE_OVAL:
+        out = across * np.sign((points[index] - middle) @ across)
+        x, y = np.round(points[index] + steps[:, None] * out).astype(int).T
+        inside = face[y.clip(0, height - 1), x.clip(0, width - 1)] > 0
+        away = 0.0 if inside.all() else steps[np.argmin(inside)] - 1
+        landmarks[index, :2] += max(away, 0.0) * out
 
 
 def _worn_expression(points, scores, pose: Pose, model: FaceModel) -> np.ndarray:

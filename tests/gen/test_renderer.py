@@ -10,7 +10,8 @@ import pytest
 from gen.renderers.camera import HeadCamera
 from gen.renderers.mesh import MeshRenderer
 from gen.renderers.portrait import Portrait, _worn_expression
-from recognizer.face_model import FaceModel
+from gen.renderers.topology import face_topology
+from recognizer.face_model import FACE_OVAL, FaceModel
 from recognizer.facs import ARKIT_INDEX, sides
 from recognizer.fitting import Pose
 from recognizer.motion import rotation_matrix
@@ -251,3 +252,17 @@ def test_camera_projects_back():
     assert turned - [1, 2, 3] == pytest.approx(
         np.stack([-space[..., 1], space[..., 0], space[..., 2]], -1)
     )
+
+
+@pytest.mark.parametrize("yaw", [-24.0, 24.0])
+def test_a_turned_faces_outline_lies_on_its_contour(renderer, portrait, tracker, yaw):
+    """As a photograph would, the turned head hides its far side's outline behind the cheek."""
+    turned = renderer.render(portrait.expression, np.array([0, yaw, 0, 0, 0, 0.0]))
+    again = Portrait.from_image(turned, 256, tracker=tracker)
+    points = again.landmarks[:, :2]
+    face = np.zeros(again.image.shape[:2], np.uint8)
+    for triangle in face_topology(0).triangles:
+        cv2.fillConvexPoly(face, np.round(points[triangle]).astype(np.int32), 1)
+    inside = cv2.distanceTransform(face, cv2.DIST_L2, 5) / again.pose.scale
+    x, y = np.round(points[list(FACE_OVAL)]).astype(int).T
+    assert inside[y, x].max() < 0.03
