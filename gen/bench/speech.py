@@ -192,7 +192,8 @@ def _dynamics(
     talk: Talker, sounds: Mapping[str, np.ndarray], clips: Mapping[str, Sequence[Clip]],
     made: Mapping[str, Sequence[MotionTrack]], portrait, seed: int, hook: ProgressHook,
 ) -> dict:  # fmt: skip
-    """Beside films: motion for their own sound (``same_sound``), and for other speech."""
+    """Beside films: motion for their own sound (``same_sound``), and for other speech; as a bound,
+    what people did, tracked and drawn as motion is (``replayed``): the films and the records."""
     films = [
         (clip, track)
         for name, rows in clips.items()
@@ -203,14 +204,16 @@ def _dynamics(
         raise UnavailableError("no portrait to draw on, or no film to compare with")
     renderer = prepare_portrait(portrait, _SIZE, hook=hook).renderer
     real = real_clips([clip for clip, _ in films])
+    same = [(track, clip.waveform) for clip, track in films]
     other = [(talk(waveform, seed + i), waveform) for i, waveform in enumerate(sounds.values())]
+    replayed = [(clip.motion.filled(), clip.waveform) for clip, _ in films]
     for name, rows in clips.items():
         records = [i for i, clip in enumerate(rows) if clip.seen is None][:_DRAWN]
         other += [(made[name][i], rows[i].waveform) for i in records]
-    same = [show(track, clip.waveform, renderer, hook) for clip, track in films]
+        replayed += [(rows[i].motion.filled(), rows[i].waveform) for i in records]
     return {
-        "same_sound": dynamics_benchmark(same, real),
-        "speech": dynamics_benchmark([show(*pair, renderer, hook) for pair in other], real),
+        key: dynamics_benchmark([show(*pair, renderer, hook) for pair in shown], real)
+        for key, shown in (("same_sound", same), ("speech", other), ("replayed", replayed))
     }
 
 
