@@ -25,8 +25,8 @@ from recognizer.image_file import is_image, read_image
 from recognizer.media import SAMPLE_RATE
 from recognizer.motion import MotionTrack
 
-#: Samples that wait as one piece.
-_PIECE = 1600
+#: Samples that wait as one piece, and seconds of sound that may wait.
+_PIECE, _BACKLOG = 1600, 4.0
 
 #: Takes what is to be sent, JSON or bytes, and waits until there is room for it.
 Emit = Callable[[dict | bytes], None]
@@ -100,7 +100,6 @@ class Talk:
         portrait: a picture file's bytes.
         request: see :class:`Request`.
         emit: called in the talk's thread; raises :class:`Gone` to end it.
-        backlog: seconds of sound that may wait.
     """
 
     def __init__(
@@ -109,14 +108,13 @@ class Talk:
         portrait: bytes,
         request: Request,
         emit: Emit,
-        backlog: float = 4.0,
     ) -> None:
         self.affect = LiveAffect(request.affect)
         self._pipeline, self._portrait, self._request, self._emit = (
             pipeline, portrait, request, emit,
         )  # fmt: skip
         self._sound: queue.Queue[np.ndarray | None] = queue.Queue()
-        self._room = threading.Semaphore(max(1, round(backlog * SAMPLE_RATE / _PIECE)))
+        self._room = threading.Semaphore(round(_BACKLOG * SAMPLE_RATE / _PIECE))
         self._thread = threading.Thread(target=self._run, name="talk", daemon=True)
         self._thread.start()
 

@@ -213,13 +213,13 @@ def seed_deviation(tracks: Sequence[Performed]) -> float:
     return float(added.std(axis=0)[:, strong].mean()) if strong.any() else float("nan")
 
 
-def standard_demands(strong: float = 1.0) -> list[Affect]:
+def standard_demands() -> list[Affect]:
     """Every emotion held, at two strengths, and coming and going; places and single units."""
-    out = [Affect.emotion(name, level) for name in EMOTIONS[1:] for level in (strong / 2, strong)]
+    out = [Affect.emotion(name, level) for name in EMOTIONS[1:] for level in (0.5, 1.0)]
     out += [
         Affect.timeline([
             {"at": 0.8, "emotion": "neutral"},
-            {"at": 0.84, "emotion": name, "intensity": 0.9 * strong},
+            {"at": 0.84, "emotion": name, "intensity": 0.9},
         ])
         for name in EMOTIONS[1:]
     ]  # fmt: skip

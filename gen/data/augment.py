@@ -87,9 +87,9 @@ def add_noise(
     return (waveform + noise * (level / (noise.std() + 1e-9))).astype(np.float32)
 
 
-def mu_law(waveform: np.ndarray, levels: int = 256) -> np.ndarray:
+def mu_law(waveform: np.ndarray) -> np.ndarray:
     """Quantise as telephones do (ITU-T G.711, mu 255)."""
     peak = max(float(np.abs(waveform).max()), 1e-4)
     squeezed = np.sign(waveform) * np.log1p(255 * np.abs(waveform) / peak) / np.log(256)
-    steps = np.round((squeezed + 1) / 2 * (levels - 1)) / (levels - 1) * 2 - 1
+    steps = np.round((squeezed + 1) / 2 * 255) / 255 * 2 - 1
     return (np.sign(steps) * (256 ** np.abs(steps) - 1) / 255 * peak).astype(np.float32)

@@ -72,9 +72,8 @@ def draw_pairs(
     own: int,
     wanted: np.ndarray,
     truth: Callable[[int], np.ndarray],
-    kind: str = "mouth",
 ) -> PatchPairs:
-    """Render pairs of neighbouring frames and cut them beside the truth.
+    """Render pairs of neighbouring frames and cut their mouths out, beside the truth.
 
     Args:
         portrait: the portrait to move; it is taken to wear what ``motion`` says of it.
@@ -82,11 +81,10 @@ def draw_pairs(
         own: the frame of ``motion`` that the portrait shows.
         wanted: the later frame of each pair, all above 0.
         truth: gives the true frame uint8 ``[H, W, 3]``, of the portrait's size, by its number.
-        kind: of the patch, a key of :data:`gen.renderers.patch.PATCH_KINDS`.
     """
     portrait = replace(portrait, expression=motion.blendshapes[own])
     renderer = MeshRenderer(portrait)
-    view = PatchView(portrait, PATCH_KINDS[kind], PIXELS, MARGIN)
+    view = PatchView(portrait, PATCH_KINDS["mouth"], PIXELS, MARGIN)
     pose = relative_pose(motion.pose, motion.pose[own])
     made: dict[int, tuple] = {}
     for frame in sorted({*wanted, *(wanted - 1)}):

@@ -109,10 +109,11 @@ def _finished(folder: Path, steps: int) -> bool:
     return bool(rows) and rows[-1]["step"] >= steps
 
 
-def _size(model: Path, name: str = "diffusion_pytorch_model.safetensors") -> int:
+def _size(model: Path) -> int:
+    from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
     from safetensors import safe_open
 
-    with safe_open(model / name, framework="pt") as file:
+    with safe_open(model / SAFETENSORS_WEIGHTS_NAME, framework="pt") as file:
         return sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118
 
 

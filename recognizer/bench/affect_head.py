@@ -160,8 +160,8 @@ def benchmark(head: AffectHead, samples: MotionSamples) -> dict[str, Any]:
 
 def main() -> None:
     """The command line."""
-    from recognizer.media import iter_frames, probe
-    from recognizer.tracker import FaceTracker, largest
+    from recognizer.tracked_files import track_faces
+    from recognizer.tracker import largest
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, action="append", required=True)
@@ -173,8 +173,7 @@ def main() -> None:
     figures = benchmark(head, concatenate([MotionSamples.load(path) for path in options.data]))
     figures["films"] = {}
     for path in options.clip:
-        with FaceTracker() as tracker:
-            face = largest(tracker.video(iter_frames(path), probe(path).fps))
+        face = largest(track_faces(path, max_faces=1))
         figures["films"][path.name] = film_figures(read_affect(face, head))
     options.output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
