@@ -99,10 +99,10 @@ def measure_clip(made: Made, wish: Wish, hook: ProgressHook) -> Evaluation:
     Raises:
         ValueError: the clip cannot be measured, as where no face is found in it.
     """
-    from demo.commands.evaluate import asked_affect
+    from gen.asked import asked_of
     from recognizer.evaluate import ClipRequest, evaluate
 
     hook("measuring", 0, None)
-    asked = asked_affect(made.affect, wish.name)
+    asked = asked_of(made.affect, wish.name)
     request = ClipRequest(made.clip, portrait=wish.portrait, asked=asked)
     return evaluate([request], progress=hook)

@@ -6,39 +6,29 @@ import glob
 import json as jsonlib
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import typer
 
-from demo.checks import in_range, readable, writable
+from demo.checks import in_range, writable
+from demo.clip_requests import requests_of
 from demo.progress import progress_bar
-from gen.conditioning import Affect
 from recognizer.evaluate import (
-    Asked,
-    ClipRequest,
     Evaluation,
     Given,
     SystemsEvaluation,
-    by_stem,
     evaluate,
     evaluate_systems,
     films,
 )
 from recognizer.evaluation.catalogue import METRICS
-from recognizer.evaluation.manifest import Row, read_manifest
-from recognizer.evaluation.requests import PICTURES, SOUNDS, VIDEOS
 from recognizer.evaluation.selftest import Subject, selftest
 from recognizer.facs import EMOTIONS
 from recognizer.files import write_whole
 from recognizer.metrics.syncnet import SyncNet
 from recognizer.pool import require_engine
 from recognizer.report import write_report
-
-_FPS = 25.0
-#: What a timeline asks for later than this many seconds is not looked at.
-_LONGEST = 3600.0
 
 
 def run(
@@ -127,106 +117,6 @@ def _given(spelled: str | None) -> Given | None:
     if not backend or (colon and not key):
         raise ValueError(f"--coefficients {spelled!r}: write NAME or NAME:KEY")
     return Given(backend, key or None)
-
-
-def requests_of(
-    clips: list[Path],
-    audio: Path | None = None,
-    portrait: Path | None = None,
-    emotion: str | None = None,
-    timeline: Path | None = None,
-    reference: Sequence[Path] = (),
-    rest: Path | None = None,
-) -> list[ClipRequest]:
-    """The clips with all that belongs to them, from a manifest or by name.
-
-    Raises:
-        FileNotFoundError: a file is not there.
-        ValueError: no clip is found, names are ambiguous, or what is asked cannot be understood.
-    """
-    if any(path.suffix.lower() == ".csv" for path in clips):
-        own = (audio, portrait, emotion, timeline, rest)
-        if len(clips) > 1 or any(x is not None for x in own):
-            raise ValueError("a manifest stands alone: its columns say what belongs to each clip")
-        rows = read_manifest(readable(clips[0], "manifest"))
-        return [_from_row(row) for row in rows]
-    if emotion is not None and timeline is not None:
-        raise ValueError("give --emotion or --timeline, not both")
-    found = films(clips)
-    sounds = by_stem(found, [audio] if audio else [], (*SOUNDS, *VIDEOS), "audio")
-    faces = by_stem(found, [portrait] if portrait else [], PICTURES, "portrait")
-    rests = by_stem(found, [rest] if rest else [], (*PICTURES, *VIDEOS), "rest")
-    plans = by_stem(found, [timeline] if timeline else [], (".yaml", ".yml", ".json"), "timeline")
-    real = _references(found, reference)
-    everywhere = asked_emotion(emotion) if emotion is not None else None
-    loaded = {plan: asked_timeline(plan) for plan in dict.fromkeys(plans.values())}
-    return [
-        ClipRequest(
-            clip,
-            real.get(clip),
-            sounds.get(clip),
-            faces.get(clip),
-            loaded[plans[clip]] if clip in plans else everywhere,
-            rests.get(clip),
-        )
-        for clip in found
-    ]
-
-
-def _references(clips: list[Path], paths: Sequence[Path]) -> dict[Path, Path]:
-    """Pairs by name; references without a clip of their name are real clips all the same."""
-    given = films(paths, "reference")
-    if len(clips) == len(given) == 1:
-        return {clips[0]: given[0]}
-    stems = {path.stem for path in given}
-    named = [clip for clip in clips if clip.stem in stems]
-    return by_stem(named, given, VIDEOS, "reference") if named and len(given) > 1 else {}
-
-
-def _from_row(row: Row) -> ClipRequest:
-    asked = None
-    if row.emotion is not None:
-        spelled = row.emotion if row.intensity is None else f"{row.emotion}:{row.intensity:g}"
-        asked = asked_emotion(spelled)
-    elif row.timeline is not None:
-        asked = asked_timeline(row.timeline)
-    return ClipRequest(row.clip, row.reference, row.audio, row.portrait, asked, row.rest)
-
-
-def asked_emotion(spelled: str) -> Asked:
-    """``NAME`` or ``NAME:INTENSITY`` as curves.
-
-    Raises:
-        ValueError: an unknown name, or an intensity outside 0..1.
-    """
-    name, colon, intensity = spelled.partition(":")
-    try:
-        strength = float(intensity) if colon else 1.0
-    except ValueError:
-        raise ValueError(f"--emotion: {intensity!r} is not a number") from None
-    return asked_affect(Affect.emotion(name, strength), spelled)
-
-
-def asked_timeline(path: Path) -> Asked:
-    """A timeline file as curves.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no timeline.
-    """
-    return asked_affect(Affect.load(readable(path, "timeline")), path.name)
-
-
-def asked_affect(affect: Affect, name: str) -> Asked:
-    """An intention as curves at 25 rows a second; of two sides the stronger counts."""
-    end = min(affect.keyframes[-1].at, _LONGEST)
-    curves = affect.curves(np.arange(int(np.ceil(end * _FPS)) + 1) / _FPS)
-    asked = Asked(curves.aus.max(axis=2), curves.valence_arousal, curves.emotion, _FPS, name)
-    neutral = curves.emotion[:, 0].min() == 1 and not curves.valence_arousal.any()
-    if neutral and asked.aus.any():  # action units alone say nothing of what is felt
-        nothing = [np.full_like(x, np.nan) for x in (asked.valence_arousal, asked.emotion)]
-        asked = replace(asked, valence_arousal=nothing[0], emotion=nothing[1])
-    return asked
 
 
 def _folder(cache: Path) -> None:

@@ -122,7 +122,7 @@ def _requests(clips, references, emotion, intensity, portrait):
     Raises:
         ValueError: there is no clip, there are too many, or one is unusable.
     """
-    from demo.commands.evaluate import asked_affect
+    from gen.asked import asked_of
     from recognizer.evaluate import ClipRequest
 
     clips, references = clips or [], references or []
@@ -136,7 +136,7 @@ def _requests(clips, references, emotion, intensity, portrait):
     asked = None
     if emotion != _NOTHING:
         intensity = limits.number(intensity, "the intensity")
-        asked = asked_affect(Affect.emotion(emotion, intensity), f"{emotion}:{intensity:g}")
+        asked = asked_of(Affect.emotion(emotion, intensity), f"{emotion}:{intensity:g}")
     paired = {path.stem: path for path in real}
     if len(made) == len(real) == 1:
         paired = {made[0].stem: real[0]}

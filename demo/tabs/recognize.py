@@ -177,7 +177,7 @@ def read_media(
 
 def _explained(found, tracks) -> str:
     """Markdown: one line on each face, one on all together, then the chain of reasons."""
-    from demo.commands.recognize import describe, describe_together, reasons
+    from recognizer.summary import describe, describe_together, reasons
 
     lines = [describe(track) for track in found.faces]
     if found.voice is not None or found.words is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cli_helpers import refused, succeeded
 
-from demo.commands.evaluate import asked_emotion, asked_timeline, requests_of
+from demo.clip_requests import asked_emotion, asked_timeline, requests_of
 from recognizer.facs import AU_INDEX, EMOTION_TO_AU, EMOTIONS
 
 
