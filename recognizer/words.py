@@ -18,16 +18,13 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recognizer.emotion_cues import HAN, LENGTHENED, WORD, Cue, degree_adverbs, find_cues
 from recognizer.emotion_words import SIMPLIFIED
 from recognizer.facs import EMOTIONS
-
-if TYPE_CHECKING:
-    from recognizer.fusion import Opinion
+from recognizer.fusion import Opinion
 
 #: Evidence for neutral before the first word, and for every emotion.
 _NEUTRAL_PRIOR, _FLOOR = 0.5, 0.02
@@ -78,8 +75,6 @@ class Reading:
 
     def opinion(self) -> Opinion:
         """For :func:`recognizer.fusion.fuse`."""
-        from recognizer.fusion import Opinion
-
         return Opinion(
             modality="words",
             valence_arousal=np.array([self.valence, self.arousal]),
