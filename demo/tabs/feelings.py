@@ -40,16 +40,9 @@ class FeelingControls:
 
 def feeling_controls() -> FeelingControls:
     """Draw the controls; only those of the chosen way are seen."""
-    mode = gr.Radio(
-        [EMOTION, PAD, TIMELINE, WORDS], value=EMOTION, label="How to say what is felt",
-        show_label=False, container=False, elem_classes="segmented",
-    )  # fmt: skip
+    mode = ways_to_say(EMOTION, PAD, TIMELINE, WORDS)
     with gr.Column(visible=True, elem_classes="panel", min_width=0) as by_name:
-        emotion = gr.Radio(
-            list(EMOTIONS), value="happiness", label="Emotion", show_label=False,
-            container=False, elem_classes="chips",
-        )  # fmt: skip
-        intensity = gr.Slider(0, 1, 0.8, step=0.05, label="Intensity", elem_classes="plain")
+        emotion, intensity = named_emotion("happiness")
     with gr.Column(visible=False, elem_classes="panel", min_width=0) as by_place:
         pad = VAPad((0.5, 0.3), elem_id="va-pad")
     with gr.Column(visible=False, elem_classes="panel", min_width=0) as by_time:
@@ -62,11 +55,7 @@ def feeling_controls() -> FeelingControls:
         )
     with gr.Accordion("Action units, added on top", open=False):
         units = AUBoard(elem_id="au-board")
-    ways = {EMOTION: by_name, PAD: by_place, TIMELINE: by_time, WORDS: by_words}
-    mode.change(
-        lambda chosen: [gr.update(visible=way == chosen) for way in ways],
-        mode, list(ways.values()), **AT_ONCE,
-    )  # fmt: skip
+    only_chosen(mode, {EMOTION: by_name, PAD: by_place, TIMELINE: by_time, WORDS: by_words})
 
     def drawn(plan: dict) -> str:
         if not plan["keys"]:
@@ -81,6 +70,32 @@ def feeling_controls() -> FeelingControls:
         trigger_mode="always_last", **AT_ONCE,
     )  # fmt: skip
     return FeelingControls(mode, emotion, intensity, pad, timeline, units)
+
+
+def ways_to_say(*ways: str) -> gr.Radio:
+    """Draw the choice between ways to say what is felt; the first one is chosen."""
+    return gr.Radio(
+        list(ways), value=ways[0], label="How to say what is felt", show_label=False,
+        container=False, elem_classes="segmented",
+    )  # fmt: skip
+
+
+def named_emotion(value: str) -> tuple[gr.Radio, gr.Slider]:
+    """Draw the eight emotions and an intensity."""
+    emotion = gr.Radio(
+        list(EMOTIONS), value=value, label="Emotion", show_label=False, container=False,
+        elem_classes="chips",
+    )  # fmt: skip
+    intensity = gr.Slider(0, 1, 0.8, step=0.05, label="Intensity", elem_classes="plain")
+    return emotion, intensity
+
+
+def only_chosen(mode: gr.Radio, panels: dict[str, gr.Column]) -> None:
+    """Show the panel of the chosen way, and no other."""
+    mode.change(
+        lambda chosen: [gr.update(visible=way == chosen) for way in panels],
+        mode, list(panels.values()), **AT_ONCE,
+    )  # fmt: skip
 
 
 def affect_of(mode, emotion, intensity, pad, timeline, units) -> Affect | None:

@@ -16,9 +16,8 @@ from demo.components.va_pad import VAPad
 from demo.live import LiveSession, Resampler
 from demo.shared_models import pipeline
 from demo.tabs.common import AT_ONCE, PORTRAIT, said
-from demo.tabs.feelings import EMOTION, PAD, affect_of
+from demo.tabs.feelings import EMOTION, PAD, affect_of, named_emotion, only_chosen, ways_to_say
 from gen.conditioning import Affect
-from recognizer.facs import EMOTIONS
 
 #: Seconds of sound that the browser sends at once.
 _EVERY = 0.3
@@ -81,22 +80,12 @@ def live_tab() -> None:
 def _feeling_controls() -> list:
     """Draw what changes the feeling of who is speaking, in the order of :func:`_affect`'s
     arguments."""
-    mode = gr.Radio(
-        [EMOTION, PAD], value=EMOTION, show_label=False, container=False, label="Way",
-        elem_classes="segmented",
-    )  # fmt: skip
+    mode = ways_to_say(EMOTION, PAD)
     with gr.Column(elem_classes="panel", min_width=0) as by_name:
-        emotion = gr.Radio(
-            list(EMOTIONS), value="neutral", show_label=False, label="Emotion", container=False,
-            elem_classes="chips",
-        )  # fmt: skip
-        intensity = gr.Slider(0, 1, 0.8, step=0.05, label="Intensity", elem_classes="plain")
+        emotion, intensity = named_emotion("neutral")
     with gr.Column(visible=False, elem_classes="panel", min_width=0) as by_place:
         pad = VAPad((0.0, 0.0), elem_id="live-pad")
-    mode.change(
-        lambda chosen: (gr.update(visible=chosen == EMOTION), gr.update(visible=chosen == PAD)),
-        mode, [by_name, by_place], **AT_ONCE,
-    )  # fmt: skip
+    only_chosen(mode, {EMOTION: by_name, PAD: by_place})
     feeling = [mode, emotion, intensity, pad]
     gr.on(
         [mode.change, emotion.change, intensity.release, pad.release], _feel, feeling, None,
