@@ -1,9 +1,9 @@
 """Video and sound into arrays.
 
 Both go through the ffmpeg binary that ``imageio-ffmpeg`` ships, as a child process with pipes and
-no shell. ffmpeg may open the one file it was given and nothing
-else: demuxers that follow references (playlists, ``concat``, numbered image sequences, scripts)
-are left out of the list it is allowed to use.
+no shell. ffmpeg may open the one file it was given and nothing else: demuxers that follow
+references (playlists, ``concat``, numbered image sequences, scripts) are left out of the list it is
+allowed to use.
 """
 
 from __future__ import annotations

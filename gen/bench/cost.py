@@ -31,8 +31,7 @@ def cost_benchmark(
         ``threads``; ``seconds_per_second`` (the fastest of three runs on 10 s, after one that is
         not timed: an upper bound on a busy machine), ``cpu_seconds_per_second`` (of all threads,
         which others' work hardly changes), ``first_window_seconds`` (until the first frames are
-        there);
-        ``peak_memory_mb`` by length, None where the system keeps no account of it.
+        there); ``peak_memory_mb`` by length, None where the system keeps no account of it.
     """
     sound = np.resize(waveform, round(_SHORT * SAMPLE_RATE))
     times = [_timed(talk, sound) for _ in range(1 + _RUNS)][1:]

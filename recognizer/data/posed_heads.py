@@ -4,8 +4,8 @@
 in one varied take and three that hold an expression, most of them talking; every picture goes
 through MediaPipe and :mod:`recognizer.motion_fitting`. What comes out are the coefficients that the
 tracker really delivers: shrunk, mixed up and noisy. Each person's shape is solved in three ways, as
-a tracker may meet them: from the varied take, from the held take alone, from a single
-picture. A person takes 1.5 s on one core and gives about 100 frames.
+a tracker may meet them: from the varied take, from the held take alone, from a single picture. A
+person takes 1.5 s on one core and gives about 100 frames.
 """
 
 from __future__ import annotations
