@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from gen.renderers.lip_shapes import Corners
 from gen.renderers.skin import continue_skin
 from gen.renderers.topology import Topology
 from recognizer.face_model import FaceModel
@@ -26,9 +27,14 @@ class Lips:
         rest: ``[M, 3]`` mesh vertices of the portrait.
         topology: the mesh.
         worn: ``[52]``: the portrait's own expression.
+        opening: ``[M, 3]`` pixels by which ``jawOpen`` moves the vertices.
+        rotation: ``[3, 3]`` of the portrait's head.
     """
 
-    def __init__(self, rest: np.ndarray, topology: Topology, worn: np.ndarray) -> None:
+    def __init__(
+        self, rest: np.ndarray, topology: Topology, worn: np.ndarray, opening, rotation
+    ) -> None:
+        self._corners = Corners(opening, rest, topology, rotation, worn)
         self._upper, self._lower = topology.upper_lip, topology.lower_lip
         self._rows = FaceModel.load().lip_opening_rows
         self._worn_gap = max(float(self._rows @ worn), 0.0)
@@ -52,6 +58,7 @@ class Lips:
 
     def settle(self, space: np.ndarray, wanted: np.ndarray) -> None:
         """Correct mesh vertices ``[M, 3]`` in place for the expression ``wanted [52]``."""
+        self._corners.drop(space, wanted)
         across = space[self._lower] - space[self._upper]
         excess = np.minimum(across, 0) * np.array([0.0, 1.0, 0.0])  # crossed lips
         if self._worn_gap > 0.01:

@@ -62,7 +62,8 @@ class MeshRenderer:
             Lid(self._image, self._rest, topology, side, basis[_BLINK[side]], self._space)
             for side in (0, 1)
         ]
-        self._lips = Lips(self._rest, topology, portrait.expression)
+        opening = basis[ARKIT_INDEX["jawOpen"]]
+        self._lips = Lips(self._rest, topology, portrait.expression, opening, self._head)
         for lid in self._lids:
             lid.follow(basis, VERTICAL_TRAVEL * self._scale)
         self._basis = basis

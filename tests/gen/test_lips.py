@@ -4,7 +4,7 @@ dimple that of one corner."""
 import numpy as np
 import pytest
 
-from gen.renderers.lip_shapes import shape_lips
+from gen.renderers.lip_shapes import Corners, shape_lips
 from gen.renderers.mesh import MeshRenderer
 from gen.renderers.portrait import Portrait
 from gen.renderers.skin import continue_skin
@@ -61,6 +61,36 @@ def test_corners_go_along_with_the_jaw(renderer, tracker):
         parted.append(y[14] - y[13])
         lowered.append(y[[78, 308]].mean() - y[13])
     assert 0.4 < np.diff(lowered) / np.diff(parted) < 0.6
+
+
+def lowered_corners(portrait, raised=0.0, **wanted):
+    """By how many pixels both corners come down, where they are raised in the portrait."""
+    topology = face_topology(1)
+    rest = np.asarray(topology.refine @ portrait.landmarks)
+    ends = topology.outer_upper_lip[[0, -1]]
+    rest[ends, 1] -= raised * np.ptp(rest[ends, 0])
+    opening = np.zeros_like(rest)
+    opening[topology.lower_lip, 1] = 40.0
+    corners = Corners(opening, rest, topology, portrait.pose.rotation, np.zeros(52))
+    space = rest.copy()
+    corners.drop(space, command(**wanted))
+    return (space - rest)[ends, 1]
+
+
+def test_a_smile_holds_the_corners(portrait):
+    free = lowered_corners(portrait, jawOpen=0.5)
+    assert free.min() > 2
+    assert lowered_corners(portrait, jawOpen=0.5, mouthSmile=0.6) == pytest.approx(0)
+    right, left = lowered_corners(portrait, jawOpen=0.5, mouthSmileLeft=0.6)
+    assert right > 0.9 * free[0]
+    assert left < 0.1 * free[1]
+
+
+def test_closed_lips_that_smile_relax_in_speech(portrait):
+    width = np.ptp(portrait.landmarks[[61, 291], 0])
+    level, smiling = (lowered_corners(portrait, raised, jawOpen=0.3) for raised in (0.0, 0.1))
+    assert (smiling - level) / width == pytest.approx(0.08, abs=0.02)
+    assert lowered_corners(portrait, 0.1) == pytest.approx(0)
 
 
 @pytest.fixture(scope="module")
