@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.signal import resample_poly
+
+from recognizer.media import SAMPLE_RATE
 
 LANGUAGES = ("en", "de", "fr", "es", "cmn", "ja")
 
@@ -84,3 +87,30 @@ VOICES: tuple[Voice, ...] = (
     Voice("espeak", "ja+m3", "ja", 2, 40),
     Voice("espeak", "ja+m7", "ja", 2, 50),
 )
+
+
+def tidy(phones: list[Phone], end: float) -> list[Phone]:
+    """Adjoining phones from 0 to ``end``: no empty ones, no gaps, silences joined."""
+    out: list[Phone] = []
+    clock = 0.0
+    for i, phone in enumerate(phones):
+        stop = min(max(phone.end, clock), end)
+        if stop - clock < 1e-3:
+            continue
+        if not phone.ipa and stop - clock < 0.04 and i + 1 < len(phones):
+            continue  # too short for a pause: the next sound's beginning
+        if out and not out[-1].ipa and not phone.ipa:
+            out[-1] = Phone("", out[-1].start, stop)
+        else:
+            out.append(Phone(phone.ipa, clock, stop))
+        clock = stop
+    if end - clock > 1e-3:
+        out.append(Phone("", clock, end))
+    return out
+
+
+def to_16k(samples: np.ndarray, rate: int) -> np.ndarray:
+    """A sound ``[N]`` of another rate at 16 kHz, float32, cut at -1 and 1."""
+    common = np.gcd(rate, SAMPLE_RATE)
+    out = resample_poly(samples, SAMPLE_RATE // common, rate // common)
+    return np.clip(out, -1, 1).astype(np.float32)

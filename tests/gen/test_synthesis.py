@@ -14,9 +14,9 @@ import pytest
 from gen.data import upper_face
 from gen.data.records import iter_records
 from gen.data.synthesis import build_corpus, load_sentences, scripts
-from gen.data.tts import Flite, Synthesizer, _from_letters, _tidy
+from gen.data.tts import Flite, Synthesizer, _from_letters
 from gen.data.visemes import VOWELS, symbols
-from gen.data.voices import LANGUAGES, VOICES, BackendUnavailable, Phone
+from gen.data.voices import LANGUAGES, VOICES, BackendUnavailable, Phone, tidy
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {"en": "She stopped at Sam's house, and sat.", "de": "Sie saß bis sechs im Haus."}
@@ -96,7 +96,7 @@ def test_marks_lend_their_time_to_the_sounds_beside_them():
 def test_tidy_closes_gaps_and_joins_silences():
     phones = [Phone("", 0, 0.1), Phone("", 0.1, 0.2), Phone("a", 0.25, 0.3), Phone("", 0.3, 0.31),
               Phone("t", 0.31, 0.4)]  # fmt: skip
-    assert _tidy(phones, 0.5) == [
+    assert tidy(phones, 0.5) == [
         Phone("", 0, 0.2), Phone("a", 0.2, 0.3), Phone("t", 0.3, 0.4), Phone("", 0.4, 0.5)
     ]  # fmt: skip
 

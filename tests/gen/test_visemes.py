@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from gen.data.coarticulation import Articulation, articulate, lips_closed
+from gen.data.espeak import espeak
 from gen.data.synthesis import load_sentences
-from gen.data.tts import ARPABET_IPA, espeak
+from gen.data.tts import ARPABET_IPA
 from gen.data.visemes import VISEMES, symbols
 from gen.data.voices import LANGUAGES, VOICES, BackendUnavailable, Phone
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, sides
