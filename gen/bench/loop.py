@@ -62,6 +62,8 @@ class _Reader:
         face = self._tracked(neutral)
         self._readers = [(one, one.at_rest(face, _REST_QUANTILE)) for one in readers]
         self._scores = np.nanmean(face.scores, axis=0)
+        reader, rest = self._readers[0]
+        self._calm = mean_of(reader.read_face(face, rest)).units
 
     def read(self, motion: MotionTrack, affect: Affect) -> Shown:
         face, told = self._tracked(motion), told_units()
@@ -76,8 +78,7 @@ class _Reader:
             pearson(lip_opening(face.motion.filled()), self._said),
             float(np.abs(rise - curves.blendshapes()[0])[_SCORED].mean()),
             errors[1],
-            [round(float(x), 3) for x in asked.units],
-            [round(float(x), 3) for x in seen[0].units],
+            *([round(float(x), 3) for x in u] for u in (asked.units, seen[0].units, self._calm)),
         )
 
     def _tracked(self, motion: MotionTrack) -> FaceTrack:

@@ -18,15 +18,17 @@ def loop_figures(trials: Sequence[Trial]) -> dict:
     """What a set of trials says.
 
     Returns:
-        by way (see :class:`Trial`) the ``errors``: ``place`` (root mean square of valence
-        and arousal), ``units`` (mean absolute, of the told action units), ``scores``
+        by way (see :class:`Trial`) the ``errors``: ``place`` (root mean square of valence and
+        arousal), of action units that are told, mean absolute, ``asked_units`` (those that a clip
+        was asked for), ``told_units`` (all, 0 being wanted of the others) and ``beyond_speech``
+        (all, what the same words show without expression being wanted of the others), ``scores``
         (MediaPipe's) and the judge's two, each as a mean over clips ``open`` and by this way, the
         share of the open loop's that is ``lowered`` with its interval over clips, and the share of
         clips that is ``better``; the same shares by emotion, intensity and portrait; ``sync``:
         means and the largest loss; ``emotion``: mean probability of what was asked for; ``shown``:
         how much of the told action units that were asked for is shown. Beside them ``by_unit``:
-        where the action units' errors are (see :func:`unit_figures`); ``by_pass``: the errors
-        that the loop itself read of the best pass so far.
+        where the action units' errors are (see :func:`unit_figures`); ``by_pass``: the errors that
+        the loop itself read of the best pass so far.
     """
     groups = {
         "by_emotion": lambda trial: trial.emotion,
@@ -74,13 +76,15 @@ def unit_figures(trials: Sequence[Trial]) -> dict:
     Returns:
         for each: ``asked`` and ``not_asked``: mean absolute errors over the clips that ask for it
         and over the others, by way, with ``clips`` and, where it is asked for, the mean of what is
-        ``wanted``; ``share`` of the open loop's error that is this unit's where it is asked for.
+        ``wanted``, where it is not, the mean of what is read of the same speech without expression
+        (``calm``); ``share`` of the open loop's error that is this unit's where it is asked for.
     """
     ways = list(trials[0].shown)
     asked = np.array([trial.shown["open"].asked for trial in trials])
     errors = {
         way: np.abs(np.array([trial.shown[way].read for trial in trials]) - asked) for way in ways
     }
+    calm = np.array([trial.shown["open"].calm for trial in trials])
     whole = errors["open"][:, told_units()].sum()
     found = {}
     for unit in np.flatnonzero(told_units()):
@@ -93,6 +97,8 @@ def unit_figures(trials: Sequence[Trial]) -> dict:
             clips = asked[:, unit] > 0
             row["asked"]["wanted"] = _mean(asked[clips, unit])
             row["share"] = round(float(errors["open"][clips, unit].sum() / whole), 4)
+        if "not_asked" in row:
+            row["not_asked"]["calm"] = _mean(calm[asked[:, unit] == 0, unit])
         found[AU_NAMES[unit]] = row
     return found
 
@@ -111,8 +117,17 @@ def _best(loop: LoopReport, number: int) -> Errors:
 
 
 def _errors(shown: Shown) -> dict[str, float]:
-    found = {"place": shown.errors.place, "units": shown.errors.units, "scores": shown.scores}
-    return found | {"judge_place": shown.judge.place, "judge_units": shown.judge.units}
+    asked, read, calm = (np.array(units) for units in (shown.asked, shown.read, shown.calm))
+    told, wanted = told_units(), np.where(asked > 0, asked, calm)
+    return {
+        "place": shown.errors.place,
+        "asked_units": float(np.abs(read - asked)[told & (asked > 0)].mean()),
+        "told_units": shown.errors.units,
+        "beyond_speech": float(np.abs(read - wanted)[told].mean()),
+        "scores": shown.scores,
+        "judge_place": shown.judge.place,
+        "judge_units": shown.judge.units,
+    }
 
 
 def _figure(trials: Sequence[Trial], way: str, name: str) -> dict:

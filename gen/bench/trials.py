@@ -20,8 +20,8 @@ class Shown:
         scores: mean absolute error of MediaPipe's scores, less those of the neutral clip, against
             the coefficients that were asked for, 0..1.
         judge: the errors by a recognizer that steered nothing.
-        asked, read: ``[24]`` action units as they were asked for, and as the recognizer that
-            steers reads them.
+        asked, read, calm: ``[24]`` action units as they were asked for, as the recognizer that
+            steers reads them, and as it reads them where the same is said without expression.
     """
 
     errors: Errors
@@ -31,6 +31,7 @@ class Shown:
     judge: Errors
     asked: Sequence[float] = ()
     read: Sequence[float] = ()
+    calm: Sequence[float] = ()
 
 
 @dataclass(frozen=True)

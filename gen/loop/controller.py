@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recognizer.facs import AU_MAX
+from recognizer.facs import AU_INDEX, AU_MAX
 from recognizer.motion import MotionTrack
 
 #: Action units that can be steered. Those that part, round or press the lips are the words' own.
@@ -33,6 +33,12 @@ LEAST_SHOWN, LEAST_LIKELY = 0.75, 0.6
 #: What a loss of all that is asked for weighs against the errors' score, and of a factor of e in
 #: how likely the emotion is.
 _LOSS, _UNLIKELY = 5.0, 2.0
+#: What showing the double of all that is asked for weighs, where it was not shown so at first: who
+#: asks for a hint of a smile wants no grin, though the emotion be surer and valence come right.
+_EXCESS = 1.5
+#: Inner and outer brow are raised by one muscle: commands that part their departures from what was
+#: asked by more than a level draw brows that nobody has; so much a level.
+_BROWS, _APART = ("AU01", "AU02"), 0.3
 #: Commands that are tried differ from the best ones by so much at least, and the model is searched
 #: at so many values of each.
 _LEAST_TRIAL, _GRID, _SWEEPS = 0.2, 9, 4
@@ -106,13 +112,22 @@ def share_shown(asked: Seen, seen: Seen, told: np.ndarray) -> float:
     return float(np.minimum(wanted, seen.units).sum() / total) if total else 1.0
 
 
+def share_in_excess(asked: Seen, seen: Seen, told: np.ndarray) -> float:
+    """How far the told action units that are asked for are shown beyond it, in shares of all that
+    is asked for; 0 where none is."""
+    wanted = np.where(told, asked.units, 0.0)
+    total = wanted.sum()
+    beyond = np.maximum(seen.units - asked.units, 0)[wanted > 0]
+    return float(beyond.sum() / total) if total else 0.0
+
+
 @dataclass(frozen=True)
 class Limits:
     """How far commands may leave what was asked.
 
     Attributes:
-        told: factor, up or down, of an asked action unit that the recognizer tells. Down goes what
-            is read as more than was asked for.
+        told: factor up of an asked action unit that the recognizer tells.
+        told_down: factor down of one that is read as more than was asked for.
         untold: factor up of one that it does not tell, which only valence and arousal steer. Down
             it is :data:`LEAST_SHOWN`.
         beside: most levels of an action unit that nobody asked for: it may cancel what the others
@@ -124,6 +139,7 @@ class Limits:
     """
 
     told: float = 2.5
+    told_down: float = 5.0
     untold: float = 1.5
     beside: float = 0.0
     step: float = 2.0
@@ -140,7 +156,7 @@ class Limits:
             told: bool ``[24]``.
             short: bool ``[24]``: read as less than was asked for.
         """
-        low = np.where(told, np.where(short, 1.0, 1 / self.told), LEAST_SHOWN)
+        low = np.where(told, np.where(short, 1.0, 1 / self.told_down), LEAST_SHOWN)
         high = np.where(told, self.told, self.untold) * command
         return command * low, np.where(command > 0, np.minimum(high, AU_MAX), self.beside)
 
@@ -170,7 +186,8 @@ class Controller:
         self._inputs = np.flatnonzero(steered)
         self._first = np.asarray(command, np.float64)
         self._step, self._try = self.limits.step, attempt
-        self._least_shown = self._least_likely = 0.0
+        self._least_shown = self._least_likely = self._most_excess = 0.0
+        self._brows = [AU_INDEX[name] for name in _BROWS]
         self._best: tuple[float, np.ndarray, Seen, MotionTrack] | None = None
 
     def next(
@@ -195,6 +212,7 @@ class Controller:
             short = seen.units < self.asked.units
             self._low, self._high = self.limits.bounds(self._first, self.told, short)
             self._least_shown = min(LEAST_SHOWN, share_shown(self.asked, seen, self.told))
+            self._most_excess = share_in_excess(self.asked, seen, self.told)
             if self.asked.felt is not None:
                 self._least_likely = min(LEAST_LIKELY, float(seen.emotion[self.asked.felt]))
         cost = self.cost(command, seen)
@@ -213,10 +231,14 @@ class Controller:
             less = (self._least_likely + _LEAST_LIKELY) / likely
             doubt += _UNLIKELY * max(0.0, float(np.log(less)))
         lost = max(0.0, self._least_shown - share_shown(self.asked, seen, self.told))
+        excess = share_in_excess(self.asked, seen, self.told) - self._most_excess
+        moved = (command - self._first)[self._brows]
+        torn = max(0.0, float(np.ptp(moved)) - 1) if self._first[self._brows].all() else 0.0
         levels = np.where(self._first > 0, self.limits.effort, self.limits.effort_beside)
         effort = float(levels @ np.abs(command - self._first))
         errors = Errors.between(self.asked, seen, self.told)
-        return errors.score + doubt + _LOSS * lost + effort
+        unlike = _LOSS * lost + _EXCESS * max(0.0, excess) + _APART * torn
+        return errors.score + doubt + unlike + effort
 
     def _searched(self, command: np.ndarray, seen: Seen, motion: MotionTrack) -> np.ndarray:
         """The command that is best by trials around one that was seen."""

@@ -22,7 +22,8 @@ def shown(place, units, sync=0.9):
     asked, read = np.zeros(24), np.zeros(24)
     asked[SMILE], read[SMILE], read[FROWN] = 3.0, 3.0 - units, 0.2
     errors = Errors(units, place)
-    return Shown(errors, 0.5, sync, 0.1, errors, asked.tolist(), read.tolist())
+    calm = np.full(24, 0.3)
+    return Shown(errors, 0.5, sync, 0.1, errors, *(u.tolist() for u in (asked, read, calm)))
 
 
 def trial(emotion, intensity, before, after, lips=(0.9, 0.9)):
@@ -41,7 +42,12 @@ def test_figures_of_made_trials():
     assert place["lowered"] == pytest.approx(1 / 3, abs=1e-3) and place["better"] == 0.5
     low, high = place["ci95"]
     assert low < place["lowered"] < high
-    assert figures["closed"]["errors"]["units"]["lowered"] == 0.5
+    assert figures["closed"]["errors"]["told_units"]["lowered"] == 0.5
+    assert figures["closed"]["errors"]["asked_units"]["open"] == 1.0
+    assert figures["closed"]["errors"]["asked_units"]["lowered"] == 0.5
+    # Seven are told. Of the six that nobody asked for 0.3 is speech's, of which a frown shows 0.2.
+    beyond = figures["closed"]["errors"]["beyond_speech"]
+    assert beyond["open"] == pytest.approx((1.0 + 0.1 + 5 * 0.3) / 7, abs=1e-4)
     assert figures["closed"]["by_emotion"]["happiness"]["place"] == pytest.approx(0.75)
     assert figures["closed"]["by_intensity"]["1.00"]["place"] == pytest.approx(-0.5)
     assert figures["closed"]["sync"]["largest_loss"] == pytest.approx(0.03)
@@ -51,7 +57,7 @@ def test_figures_of_made_trials():
     smile, frown = (figures["by_unit"][name] for name in ("AU12", "AU04"))
     assert smile["asked"] == {"clips": 2, "open": 1.0, "closed": 0.5, "wanted": 3.0}
     assert smile["share"] == pytest.approx(1 / 1.2, abs=1e-3) and "not_asked" not in smile
-    assert frown == {"not_asked": {"clips": 2, "open": 0.2, "closed": 0.2}}
+    assert frown == {"not_asked": {"clips": 2, "open": 0.2, "closed": 0.2, "calm": 0.3}}
     assert figures["closed"]["shown"]["open"] == pytest.approx(2 / 3, abs=1e-3)
 
 

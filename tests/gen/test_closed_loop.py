@@ -22,6 +22,7 @@ from gen.loop.controller import (
     Errors,
     Limits,
     Seen,
+    share_in_excess,
     share_shown,
 )
 from gen.loop.demands import MOST_DEMANDS, SECONDS, corrected, demands_of, excerpts, shares
@@ -171,6 +172,27 @@ def test_what_is_shown_too_weakly_never_falls():
     assert best.shown >= LEAST_SHOWN - SHOWN_LOSS
 
 
+def test_no_grin_where_a_smile_is_asked_for():
+    """More of what is shown as asked would mend valence and arousal."""
+    affect = Affect.action_units({"AU12": 1.0}) + Affect.valence_arousal(0.5, 0.3)
+    plant = Plant(gain=1.0, pleasure=(0.1, 0.06))
+    _, report = loop(plant, affect)
+    smile = [units[AU_INDEX["AU12"]] for units in plant.shown]
+    assert max(smile) <= 1.1 * smile[0]
+    assert report.passes[0].errors.place > 0.09
+
+
+def test_both_ends_of_a_brow_rise_together():
+    """One end is read as too high and the other as too low: they are not torn apart."""
+    gain = np.full(24, 1.0)
+    inner, outer = AU_INDEX["AU01"], AU_INDEX["AU02"]
+    gain[inner], gain[outer] = 1.6, 0.5
+    affect = Affect.action_units({"AU01": 2.5, "AU02": 2.5})
+    kept, _ = loop(Plant(gain=gain), affect, passes=4)
+    moved = commanded(kept)[[inner, outer]] - 2.5
+    assert moved[1] > moved[0] and moved[1] - moved[0] < 1.6
+
+
 def test_what_was_felt_is_felt_still():
     """By more of a frown valence comes right and the emotion is another one."""
 
@@ -309,6 +331,8 @@ def test_errors():
     too_much = dataclasses.replace(asked, units=np.where(np.arange(24) == 0, 5.0, 1.0))
     assert share_shown(asked, too_much, told) == pytest.approx((2 + 3 * 1) / 8)
     assert share_shown(dataclasses.replace(asked, units=np.zeros(24)), seen, told) == 1
+    assert share_in_excess(asked, too_much, told) == pytest.approx(3 / 8)
+    assert share_in_excess(dataclasses.replace(asked, units=np.zeros(24)), seen, told) == 0
 
 
 def test_a_step_back_is_half_as_long():
