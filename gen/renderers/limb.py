@@ -71,11 +71,13 @@ class Limbs:
         self._skin, self._uv, need = _continued(portrait, rest, topology.triangles, both, matte)
         need[topology.outline] *= _AT_OUTLINE
         self._weights = [weight * need for weight in self._weights]
-        self._outline, self._fringe = topology.outline, _FRINGE * portrait.pose.scale
         # A strip around the face, transparent at its outer edge.
         inner, outer = topology.outline, len(rest) + np.arange(len(topology.outline))
         a, b, c, d = inner, np.roll(inner, -1), np.roll(outer, -1), outer
         strip = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+        self._neighbours = (inner, np.roll(inner, 1), np.roll(inner, -1))
+        area = rest[inner, 0] @ rest[b, 1] - rest[inner, 1] @ rest[b, 0]
+        self._fringe = _FRINGE * portrait.pose.scale * np.sign(area)
         # Whichever side of it faces the camera.
         triangles = np.concatenate([topology.triangles, strip, strip[:, ::-1]]).astype(np.int32)
         self._weights = [np.append(weight, np.zeros(len(outer))) for weight in self._weights]
@@ -97,21 +99,19 @@ class Limbs:
         side = int(yaw > 0)
         if share == 0 or not len(self._triangles[side]):
             return
-        own = points[: len(self._uv) - len(self._outline)]
-        vertices = np.concatenate([own, self._beyond(own[self._outline])]).astype(np.float32)
+        own = points[: len(self._uv) - len(self._neighbours[0])]
+        vertices = np.concatenate([own, self._beyond(own)], dtype=np.float32)
         vertices[:, 2] -= self._nearer
         alpha = (share * share * (3 - 2 * share) * self._weights[side]).astype(np.float32)
         draw_textured(frame, depth, vertices, self._uv, alpha, self._triangles[side], self._skin)
 
-    def _beyond(self, outline: np.ndarray) -> np.ndarray:
-        """A closed outline ``[K, 3]`` a little farther out."""
-        along = np.roll(outline, -1, 0) - np.roll(outline, 1, 0)
-        out = np.stack([along[:, 1], -along[:, 0]], axis=1)
-        x, y = outline[:, 0], outline[:, 1]
-        if x @ np.roll(y, -1) - y @ np.roll(x, -1) < 0:  # against the clock on the screen
-            out = -out
-        out *= self._fringe / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
-        return outline + np.pad(out, ((0, 0), (0, 1)))
+    def _beyond(self, points: np.ndarray) -> np.ndarray:
+        """The outline of mesh vertices ``[M, 3]`` a little farther out: ``[K, 3]``."""
+        outline, before, after = (points[index] for index in self._neighbours)
+        along = after[:, :2] - before[:, :2]
+        out = along[:, ::-1] * (self._fringe, -self._fringe)
+        outline[:, :2] += out / np.maximum(np.sqrt((along**2).sum(1)), 1e-6)[:, None]
+        return outline
 
 
 def _nearness() -> np.ndarray:
