@@ -9,6 +9,7 @@ from gen.sampling import BROWS, GAZE, LIPS, Sampling
 from recognizer.facs import ARKIT_INDEX
 
 UPPER, JAW = ARKIT_INDEX["mouthUpperUpLeft"], ARKIT_INDEX["jawOpen"]
+LOWER, PUCKER = ARKIT_INDEX["mouthLowerDownLeft"], ARKIT_INDEX["mouthPucker"]
 LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 
 
@@ -33,12 +34,15 @@ def begun(vectors):
 
 def test_lips_move_more_but_rest_where_they_did():
     vectors = np.zeros((500, 58), np.float32)
-    vectors[:, [UPPER, JAW]] = 0.3 + 0.1 * np.sin(np.arange(500) / 25 * 2 * np.pi * 4)[:, None]
+    lips = [LOWER, PUCKER, UPPER]
+    vectors[:, [*lips, JAW]] = 0.3 + 0.1 * np.sin(np.arange(500) / 25 * 2 * np.pi * 4)[:, None]
     made = Emphasis(2.0)(vectors)
     late = slice(100, None)
-    assert made[late, UPPER].std() == pytest.approx(2 * vectors[late, UPPER].std(), rel=0.05)
-    assert made[late, UPPER].mean() == pytest.approx(0.3, abs=0.005)
-    np.testing.assert_array_equal(np.delete(made, UPPER, 1), np.delete(vectors, UPPER, 1))
+    more = made[late].std(axis=0)[lips] / vectors[late, LOWER].std()
+    assert more[0] == pytest.approx(2, rel=0.05)
+    assert more[1] > more[0] > more[2] > 1.5  # rounder rather than gummier
+    assert made[late].mean(axis=0)[lips] == pytest.approx([0.3] * 3, abs=0.01)
+    np.testing.assert_array_equal(np.delete(made, lips, 1), np.delete(vectors, lips, 1))
 
 
 def test_a_shape_that_is_held_is_not_exaggerated():
