@@ -13,6 +13,7 @@ import numpy as np
 
 from gen.affect_curves import AffectCurves, Keyframe
 from gen.editing import MotionEdit
+from recognizer.easing import smoothstep
 from recognizer.facs import (
     ARKIT_INDEX,
     ARKIT_NAMES,
@@ -280,8 +281,7 @@ anger, disgust, fear, contempt
         after = np.searchsorted(at, times, side="right")
         left, right = np.clip(after - 1, 0, None), np.clip(after, None, len(at) - 1)
         span = np.maximum(at[right] - at[left], 1e-9)
-        x = np.where(right > left, np.clip((times - at[left]) / span, 0, 1), 0.0)
-        x = x * x * (3 - 2 * x)
+        x = smoothstep(np.where(right > left, (times - at[left]) / span, 0.0))
 
         def eased(values) -> np.ndarray:
             values = np.asarray(values, np.float64)

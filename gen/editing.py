@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recognizer.easing import smoothstep
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, POSE_NAMES
 from recognizer.motion import MotionTrack
 
@@ -134,9 +135,9 @@ class MotionEdit:
         joined = (gap <= self.joined) & (since >= 0) & (until >= 0)
         hold = np.where(joined, 0, self.hold)
         share = np.clip((since - hold) / np.maximum(gap - 2 * hold, 1e-9), 0, 1)
-        share = np.where(joined, share, _smooth(share))
+        share = np.where(joined, share, smoothstep(share))
         away = np.minimum(np.abs(since), np.abs(until))
-        free = _smooth(np.clip((away - self.hold) / (EASE - self.hold), 0, 1))
+        free = smoothstep((away - self.hold) / (EASE - self.hold))
         return held[left] + share * (held[right] - held[left]), np.where(joined, 1, 1 - free)
 
     def apply(self, vectors: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -154,10 +155,6 @@ def edited(tracks: Iterable[MotionTrack], edits: Sequence[MotionEdit]) -> Iterat
             vectors = edit.apply(vectors, times)
         done += len(track)
         yield MotionTrack.from_vectors(vectors, track.fps)
-
-
-def _smooth(x: np.ndarray) -> np.ndarray:
-    return x * x * (3 - 2 * x)
 
 
 def _checked(values: np.ndarray, column: int) -> np.ndarray:

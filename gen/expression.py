@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from recognizer.easing import smoothstep
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, sides
 
@@ -74,8 +75,7 @@ def _lips(speech: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How far speech ``[T, 52]`` parts the lips, 0..1, and whether it pauses; ``[T]`` each."""
     model = FaceModel.load()
     rest = model.lip_opening(np.zeros((1, len(ARKIT_NAMES))))[0]
-    parted = np.clip((model.lip_opening(speech) - rest - _CLOSED) / (_OPEN - _CLOSED), 0, 1)
-    parted = parted * parted * (3 - 2 * parted)
+    parted = smoothstep((model.lip_opening(speech) - rest - _CLOSED) / (_OPEN - _CLOSED))
     return parted, _silence(parted)
 
 

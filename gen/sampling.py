@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gen.models.motion import MotionDenoiser
 from gen.scheduler import DDIMScheduler
+from recognizer.easing import smoothstep
 from recognizer.facs import ARKIT_NAMES
 
 if TYPE_CHECKING:
@@ -213,8 +214,7 @@ def seam(expected: Tensor, count: int) -> Pull:
     known = expected.new_zeros(count, expected.shape[1])
     known[:frames] = expected[:frames]
     x = torch.arange(count, device=expected.device) / len(expected)
-    x = x.clamp(0, 1)
-    return known, (1 - x * x * (3 - 2 * x))[:, None]
+    return known, (1 - smoothstep(x))[:, None]
 
 
 def last_frames(frames: Tensor, count: int) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from recognizer.easing import smoothstep
+
 #: Frames: a pause for breath lasts so many at least; the lips part over as many as it has before
 #: speech begins, at most so many, and lose themselves in speech over the last.
 _PAUSE, _DRAW, _FADE = 4, 10, 6
@@ -31,5 +33,4 @@ def inbreath(calm: np.ndarray) -> np.ndarray:
             away = frames - begin
             rise = 1 + away / min(length, _DRAW)
             depth = np.maximum(depth, np.where(away < 0, rise, 1 - away / _FADE))
-    depth = depth.clip(0, 1)
-    return (depth * depth * (3 - 2 * depth)).astype(np.float32)
+    return smoothstep(depth).astype(np.float32)

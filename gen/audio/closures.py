@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gen.audio.ridge import NeighbourRidge
+from recognizer.easing import smoothstep
 from recognizer.face_model import FaceModel
 from recognizer.facs import ARKIT_INDEX, sides
 
@@ -48,8 +49,7 @@ def close_lips(blendshapes: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
         float32 ``[T, 52]``: the jaw stays as it is, the lips close over it.
     """
     model = FaceModel.load()
-    share = np.clip((np.asarray(log_odds, np.float64) - _BEGIN) / (_SHUT - _BEGIN), 0, 1)
-    share = share * share * (3 - 2 * share)
+    share = smoothstep((np.asarray(log_odds, np.float64) - _BEGIN) / (_SHUT - _BEGIN))
     out = np.array(blendshapes, np.float64)
     out[:, _PARTING] *= (1 - share)[:, None]
     rest = model.lip_opening(np.zeros((1, out.shape[1])))[0]

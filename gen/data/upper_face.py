@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from recognizer.easing import smoothstep
 from recognizer.media import SAMPLE_RATE
 
 _ACCENT_GAP = 0.25  # seconds
@@ -114,8 +115,8 @@ def blinks(
     while at < time[-1] + 0.2:
         shut, held, opened = rng.uniform((0.08, 0.02, 0.17), (0.12, 0.06, 0.28))
         depth = 1.0 if rng.uniform() < 0.85 else rng.uniform(0.5, 0.8)
-        closing = _ease((time - at + shut) / shut)
-        opening = _ease((time - at - held) / opened)
+        closing = smoothstep((time - at + shut) / shut)
+        opening = smoothstep((time - at - held) / opened)
         out = np.maximum(out, depth * np.minimum(closing, 1 - opening))
         again = rng.uniform() < 0.06  # a double blink
         pause = rng.lognormal(np.log(3.1), 0.5) / pace
@@ -203,8 +204,3 @@ def _smooth(values: np.ndarray, deviation: float) -> np.ndarray:
     reach = int(3 * deviation) + 1
     kernel = np.exp(-((np.arange(-reach, reach + 1) / deviation) ** 2) / 2)
     return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), "valid")
-
-
-def _ease(x: np.ndarray) -> np.ndarray:
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)

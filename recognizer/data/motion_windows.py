@@ -17,6 +17,7 @@ from torch import Tensor
 
 from recognizer.data.activation import intensity
 from recognizer.data.motion_samples import REST, SHOWN, SHUT, VALENCE_AROUSAL, MotionSamples
+from recognizer.easing import smoothstep
 from recognizer.facs import ARKIT_NAMES, AU_INDEX
 
 _BLINK, _SHUT_EYES = AU_INDEX["AU45"], AU_INDEX["AU43"]
@@ -153,8 +154,7 @@ def interpolation(times: np.ndarray, frames: int, way: float) -> np.ndarray:
     at = np.arange(frames)
     before = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 2)
     progress = (at - times[before]) / np.maximum(times[before + 1] - times[before], 1e-6)
-    s = np.clip((progress - 0.5) / way + 0.5, 0, 1)
-    s = s * s * (3 - 2 * s)
+    s = smoothstep((progress - 0.5) / way + 0.5)
     weights = np.zeros((frames, len(times)), np.float32)
     weights[at, before] = 1 - s
     weights[at, before + 1] += s
