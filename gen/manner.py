@@ -89,7 +89,7 @@ class Blinks:
     lid open faster than people's do.
 
     Args:
-        gap: seconds from one beginning to the next; 0 leaves all in.
+        gap: seconds from one beginning to the next; 0 leaves lids as they are.
         fps: frames a second.
     """
 
@@ -104,7 +104,7 @@ class Blinks:
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """float32 ``[n, 58]`` for motion vectors ``[n, 58]``."""
         out = np.array(vectors, np.float32)
-        for row in out:
+        for row in out if self.gap else ():
             self._since += 1 / self.fps
             rising = row[_LIDS].mean() > _RISING
             if rising and not self._blinking:

@@ -132,7 +132,7 @@ def test_a_generator_closes_lips():
     assert touched.tolist() == [9, 10, 30, 31]
     assert opening(closed[touched]).max() <= opening(free[touched]).max()
     with pytest.raises(ValueError, match="speech features"):
-        made(features, odds, odds, odds)
+        made(features, odds, odds, odds, odds)
 
 
 def test_the_packaged_map_hears_the_packaged_sentence(speech_path):
