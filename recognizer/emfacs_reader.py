@@ -19,7 +19,7 @@ from scipy.special import softmax
 
 from recognizer.brow_reader import BROW_UNITS
 from recognizer.facs import ARKIT_INDEX, AU_INDEX, AU_MAX, AU_NAMES, EMOTIONS
-from recognizer.models.emfacs import UNITS, Emfacs, log_odds, place
+from recognizer.models.emfacs import UNITS, Emfacs, intensity, log_odds, place
 from recognizer.motion import MotionTrack
 
 #: The packaged model (see :mod:`recognizer.train.emfacs`).
@@ -78,7 +78,7 @@ class Felt:
         p, s = (torch.from_numpy(np.asarray(x, np.float64)) for x in (emotion, self.strength))
         mean = place(p, s)
         units = torch.eye(len(EMOTIONS)).to(p)
-        squares = (p * s**2) @ place(units, torch.ones_like(units)) ** 2
+        squares = (p * intensity(s) ** 2) @ place(units, torch.ones_like(units)) ** 2
         return mean.numpy(), (squares - mean**2 + _WITHIN_STD**2).numpy()
 
 

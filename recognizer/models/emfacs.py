@@ -28,6 +28,9 @@ UNITS = tuple(i for i, name in enumerate(AU_NAMES) if name not in ("AU43", "AU45
 FEATURES = len(UNITS) + 1
 #: Strengths that are summed over, evenly likely; what is weaker counts as neutral.
 STRENGTHS = (0.25, 0.4, 0.6, 0.8, 1.0)
+#: Means over strengths lie nearer the middle than what is shown, since people vary: what is read at
+#: the first is nothing, at the second all of an emotion (judged by portraits, see the model card).
+_NOTHING, _ALL = 0.1, 0.85
 #: Added to either end of the range, where log-odds would grow without end.
 _MARGIN = 0.03
 
@@ -136,6 +139,11 @@ class Emfacs:
 
 def place(emotion: Tensor, strength: Tensor) -> Tensor:
     """Valence and arousal ``[T, 2]`` of emotions ``[T, 8]`` of the given strengths ``[T, 8]``: the
-    places of :data:`recognizer.facs.EMOTION_TO_VA`, as far from neutral as they are strong."""
+    places of :data:`recognizer.facs.EMOTION_TO_VA`, as far from neutral as they are intense."""
     places = torch.tensor([EMOTION_TO_VA[name] for name in EMOTIONS]).to(emotion)
-    return (emotion * strength) @ places
+    return (emotion * intensity(strength)) @ places
+
+
+def intensity(strength: Tensor) -> Tensor:
+    """How intense emotions are, 0..1, that are read with these strengths."""
+    return ((strength - _NOTHING) / (_ALL - _NOTHING)).clamp(0, 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recognizer.emfacs_reader import EmfacsReader, lean, steadied
+from recognizer.emfacs_reader import EmfacsReader, Felt, lean, steadied
 from recognizer.facs import (
     ARKIT_INDEX,
     AU_INDEX,
@@ -144,6 +144,19 @@ def test_gradients_reach_the_action_units():
     out = model(change, torch.zeros(1))
     place(out.emotion, out.strength).sum().backward()
     assert units.grad[:, UNITS].abs().min() > 0
+
+
+def test_where_an_emotion_of_a_strength_is_placed():
+    felt = torch.eye(8, dtype=torch.float64)
+    wanted = np.array([EMOTION_TO_VA[name] for name in EMOTIONS])
+    for strength, share in ((0.05, 0.0), (0.475, 0.5), (0.7, 0.8), (0.85, 1.0), (1.0, 1.0)):
+        assert place(felt, strength * felt).numpy() == pytest.approx(share * wanted)
+    # Half the chance of it, half the way, and all the doubt between there and neutral.
+    half, happy = np.zeros((1, 8)), EMOTIONS.index("happiness")
+    half[0, [0, happy]] = 0.5
+    mean, variance = Felt(half, np.where(half > 0, 0.7, 0.0)).placed(half)
+    assert mean[0] == pytest.approx(0.4 * wanted[happy])
+    assert variance[0] == pytest.approx((0.4 * wanted[happy]) ** 2 + 0.25**2)
 
 
 def test_what_made_takes_is_found_again():
