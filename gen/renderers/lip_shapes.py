@@ -20,7 +20,7 @@ _SMILES = [ARKIT_INDEX["mouthSmileRight"], ARKIT_INDEX["mouthSmileLeft"]]
 _CORNERS, _CORNER_REACH, _HELD = 0.15, 0.3, 0.5
 #: Corners of closed lips that smile lie higher above their middle than that (mouth widths), by so
 #: much for a smile of 1. So much of it is lost where the jaw is open so far.
-_LEVEL, _SMILE, _RELAXED, _SPEAKING = -0.02, 0.145, 0.8, 0.25
+_LEVEL, _SMILE, _RELAXED, _SPEAKING = -0.02, 0.145, 0.5, 0.25
 #: Funnel (AU 22): the mouth narrows by this share, and its lips rise and drop by these shares of
 #: its width; the head model's own opens as a lozenge.
 _NARROW, _RISE, _DROP = 0.40, 0.09, 0.14
