@@ -39,7 +39,7 @@ from recognizer.tracker import FaceTrack, FaceTracker, largest
 INTENSITIES = (0.5, 1.0)
 #: Of a neutral clip in which the mouth talks, this quantile is the person at rest.
 _REST_QUANTILE = 0.4
-#: Every so many frames are read: others than the loop has seen, but for every third of them.
+#: Every so many frames are read; in a sound as short as a sentence the loop has seen them all.
 _EVERY = 2
 #: Coefficients of the steered units, but for those that MediaPipe never scores.
 _BLIND = ("cheekSquint", "noseSneer", "mouthUpperUp")
