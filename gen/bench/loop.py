@@ -108,7 +108,7 @@ def try_loop(
         portraits: name → uint8 ``[H, W, 3]``.
         waveform: ``[N]`` at 16 kHz, what they say.
         passes: of the closed loop, at most.
-        seeds: to choose from; 1 leaves that way out.
+        seeds: to choose from, as a way of its own and before the closed loop; 1 leaves both out.
         intensities: 0..1 each.
         size: of the frames in pixels.
         judge: reads the clips beside the steering recognizer; by default its experts apart.
@@ -122,7 +122,8 @@ def try_loop(
     readers = [pipeline.recognizer, judge or apart(pipeline.recognizer)]
     wanted = [(emotion, level) for emotion in EMOTIONS[1:] for level in intensities]
     ways: dict[str, dict] = {"open": {}, "closed": {"passes": passes}}
-    ways |= {"best_of": {"seeds": seeds}} if seeds > 1 else {}
+    if seeds > 1:
+        ways |= {"best_of": {"seeds": seeds}, "best_closed": {"seeds": seeds, "passes": passes}}
     ways |= {way: {} for way in others or ()}
     memory = memory or Memory()
     trials: list[Trial] = []

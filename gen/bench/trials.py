@@ -41,8 +41,8 @@ class Trial:
     Attributes:
         portrait, emotion: names.
         intensity: 0..1.
-        shown: ``"open"``, ``"closed"`` and, if they were tried, ``"best_of"``, ``"diffused"`` and
-            ``"guided"`` → what was read.
+        shown: ``"open"``, ``"closed"`` and, if they were tried, ``"best_of"``, ``"best_closed"``
+            (the closed loop with the best seed), ``"diffused"`` and ``"guided"`` → what was read.
         loop: of the closed one.
     """
 

@@ -70,7 +70,7 @@ def test_a_trial_is_remembered(tiny_pipeline, portrait, monkeypatch, tmp_path):
     arguments = tiny_pipeline, {"p": portrait.image}, sound, 1, 2, (1.0,), 96, None
     others = {"again": tiny_pipeline}
     (one,) = try_loop(*arguments, others, Memory(tmp_path / "cache"))
-    assert list(one.shown) == ["open", "closed", "best_of", "again"]
+    assert list(one.shown) == ["open", "closed", "best_of", "best_closed", "again"]
     assert one.emotion == "happiness" and one.shown["again"] == one.shown["open"]
     # It asks for a smile: MediaPipe must see that in each way's frames.
     assert all(0 < clip.scores < 0.3 for clip in one.shown.values())
