@@ -10,7 +10,7 @@ import numpy as np
 from recognizer.facs import ARKIT_INDEX, ARKIT_NAMES, AU_MAX, AU_NAMES, AU_TO_ARKIT, sides
 
 #: Brows that are raised and knitted at once stand higher than at rest, and slant (AU 1+4 in FACS'
-#: manual): so much of the way down is held up by an inner brow that is raised in full.
+#: manual): so much of the way down is held up by an inner brow that is raised as much or more.
 _HELD_UP = 0.75
 
 
@@ -49,7 +49,7 @@ class AffectCurves:
         """The expression that the action units stand for: float32 ``[T, 52]``, 0..1."""
         shares = self.aus / AU_MAX
         raised, lowered = (AU_NAMES.index(name) for name in ("AU01", "AU04"))
-        shares[:, lowered] *= 1 - _HELD_UP * shares[:, raised]
+        shares[:, lowered] -= _HELD_UP * np.minimum(shares[:, lowered], shares[:, raised])
         flat = shares.reshape(len(shares), -1)
         return np.clip(flat @ _au_matrix(), 0, 1).astype(np.float32)
 

@@ -49,6 +49,25 @@ def shape_brows(fields: np.ndarray) -> np.ndarray:
     return fields
 
 
+def knitted(blendshapes: np.ndarray) -> np.ndarray:
+    """How far brows that are raised are drawn together as well: ``[2]``, right and left.
+
+    Frontalis holds up what corrugator lowers, but nothing holds the brows' heads apart (AU 1+4):
+    furrows between them and their way inward stay when most of the way down is gone.
+
+    Args:
+        blendshapes: ``[52]``, 0..1.
+    """
+    lowered = np.array([blendshapes[ARKIT_INDEX["browDown" + tag]] for tag in ("Right", "Left")])
+    return np.sqrt(blendshapes[ARKIT_INDEX["browInnerUp"]] * lowered)
+
+
+def knitting_fields(fields: np.ndarray) -> np.ndarray:
+    """What :func:`knitted` moves at 1, from shaped fields ``[52, 478, 3]``: ``[2, 478, 3]``."""
+    lowered = [fields[ARKIT_INDEX["browDown" + tag]] for tag in ("Right", "Left")]
+    return np.stack(lowered) * np.float32([1, 0, 0])
+
+
 def _strip(field: np.ndarray, edges, gain: float, passes: int) -> np.ndarray:
     """How one brow moves in a field ``[478, 3]``, the same for both its edges: ``[10, 3]``."""
     moved = gain * (field[list(edges[0])] + field[list(edges[1])]) / 2

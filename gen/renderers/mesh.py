@@ -7,7 +7,7 @@ import copy
 import numpy as np
 
 from gen.renderers.backdrop import Backdrop
-from gen.renderers.brows import shape_brows
+from gen.renderers.brows import knitted, knitting_fields, shape_brows
 from gen.renderers.camera import HeadCamera
 from gen.renderers.eyes import VERTICAL_TRAVEL, Eye
 from gen.renderers.folds import Folds
@@ -33,6 +33,8 @@ _BLINK = (ARKIT_INDEX["eyeBlinkRight"], ARKIT_INDEX["eyeBlinkLeft"])
 #: Tightened (AU 7), the upper lid comes down a little, too: a share of the way.
 _SQUINT = (ARKIT_INDEX["eyeSquintRight"], ARKIT_INDEX["eyeSquintLeft"])
 _TIGHTEN = 0.1
+#: Brows that are drawn together fold the skin between them, lowered or not.
+_LOWERED = [ARKIT_INDEX["browDownRight"], ARKIT_INDEX["browDownLeft"]]
 
 
 class MeshRenderer:
@@ -55,7 +57,13 @@ class MeshRenderer:
         self._head = portrait.pose.rotation
         self._rest = np.asarray(topology.refine @ portrait.landmarks)
         self._space = self._camera.unproject(self._rest)
-        turned = shape_brows(shape_units(model.landmark_blendshapes)) @ (self._head.T * self._scale)
+        shaped = shape_brows(shape_units(model.landmark_blendshapes))
+        to_pixels = self._head.T * self._scale
+        turned = shaped @ to_pixels
+        self._worn_knit = knitted(portrait.expression)
+        self._knitting = np.stack(
+            [topology.refine @ f for f in knitting_fields(shaped) @ to_pixels]
+        )
         basis = np.stack([topology.refine @ field for field in turned]).astype(np.float32)
         shape_lips(basis, self._rest, topology, portrait.pose.rotation)
         self._lids = [
@@ -95,7 +103,10 @@ class MeshRenderer:
         pose = np.clip(np.asarray(pose, np.float64), -_POSE_LIMIT, _POSE_LIMIT)
         rotation, translation = rotation_matrix(pose[:3]), pose[3:] * self._scale
 
+        knit = knitted(wanted) - self._worn_knit
         space = blend(self._space, delta, self._basis)
+        if knit.any():
+            space += np.tensordot(knit, self._knitting, 1).astype(space.dtype)
         travels = [
             lid.close(space, float(delta[blink] + _TIGHTEN * delta[squint]))
             for lid, blink, squint in zip(self._lids, _BLINK, _SQUINT, strict=True)
@@ -121,7 +132,9 @@ class MeshRenderer:
         if opacity > 0:
             self._mouth.draw(frame, upper, lower, wanted, rotation, translation, opacity)
         self._rims.draw(self._texture, points)
-        self._folds.draw(self._texture, delta)
+        folding = delta.copy()
+        folding[_LOWERED] += knit
+        self._folds.draw(self._texture, folding)
         draw_textured(frame, depth, vertices, self._uv, self._alpha, self._triangles, self._texture)
         for lid, travel in zip(self._lids, travels, strict=True):
             lid.draw(frame, depth, vertices, travel)

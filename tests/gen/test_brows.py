@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gen.renderers.brows import shape_brows
+from gen.renderers.brows import knitted, knitting_fields, shape_brows
 from recognizer.face_model import BROWS, FaceModel
 from recognizer.facs import ARKIT_INDEX, sides
 
@@ -56,3 +56,14 @@ def test_lowered_brows_do_not_meet(fields):
         points[LEFT[0][-1], 0] - points[RIGHT[0][-1], 0] for points in (face, face - moved)
     )
     assert 0.55 * rest < gap < 0.85 * rest
+
+
+def test_raised_brows_are_knitted_without_a_way_down(fields):
+    both = np.zeros(len(ARKIT_INDEX))
+    both[ARKIT_INDEX["browInnerUp"]] = both[ARKIT_INDEX["browDownRight"]] = 0.5
+    assert knitted(both) == pytest.approx([0.5, 0])
+    both[ARKIT_INDEX["browInnerUp"]] = 0
+    assert not knitted(both).any()
+    right, left = knitting_fields(shape_brows(fields))
+    assert right[107, 0] > 0 > left[336, 0]  # towards each other
+    assert not right[:, 1:].any() and not left[:, 1:].any()
