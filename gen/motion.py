@@ -294,12 +294,12 @@ class MotionGenerator:
             final *= units
             final[:, :52] = final[:, :52].clip(0, 1)
             final = thin(emphasise(final))
-            if len(beside) > 2:
-                final = breathe(final, beside[2])
+            drawn = beside[2] if len(beside) > 2 else np.zeros(len(final))
+            final = breathe(final, drawn)
             if len(beside) > 0:
                 final[:, :52] = close_lips(final[:, :52], beside[0])
             if len(beside) > 1:  # who draws breath is at rest no more
-                final = rest(final, beside[1] * (1 - sum(beside[2:])))
+                final = rest(final, beside[1] * (1 - drawn))
             yield np.hstack([final, added.finish(motion, window.final)]) if added else final
             first += window.final
 
