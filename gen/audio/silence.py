@@ -16,6 +16,7 @@ import numpy as np
 
 from gen.audio import breath
 from gen.audio.ridge import WEIGHTS_NAME, NeighbourRidge
+from recognizer.easing import smoothstep
 from recognizer.facs import ARKIT_NAMES
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "silence"
@@ -107,8 +108,7 @@ def resting(calm: np.ndarray) -> np.ndarray:
     farther = np.where(ago >= 0, (ago - _WAIT) / _CLOSE, -ago / _PART).clip(0, 1)
     padded = np.pad(calm, (_WAIT + _CLOSE, _PART), constant_values=1)
     near = np.lib.stride_tricks.sliding_window_view(padded, len(ago))
-    share = (near + farther).min(axis=1).clip(0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
+    return smoothstep((near + farther).min(axis=1)).astype(np.float32)
 
 
 class Rest:

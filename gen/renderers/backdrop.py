@@ -11,6 +11,7 @@ from gen.renderers.matte import bust_coordinates, split_layers
 from gen.renderers.portrait import Portrait
 from gen.renderers.topology import Topology
 from gen.renderers.torso import Torso
+from recognizer.easing import smoothstep
 from recognizer.face_model import FACE_OVAL, FaceModel
 from recognizer.raster import draw_depth, draw_textured, rasterize, soften_steps
 
@@ -112,7 +113,7 @@ class Backdrop:
         # Nothing is known beyond the border: what is cut there does not leave it.
         place = self._places[:, :2]
         inward = np.where(shift[:, :2] > 0, place, self._size - place) / self._border
-        shift[:, :2] *= _ease(inward)
+        shift[:, :2] *= smoothstep(inward)
         sway = self._torso.sway(translation)
         shift[:, :2] += self._sways * sway
         outer = self._places + shift
@@ -235,7 +236,7 @@ def _head_depth(portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
     unit = portrait.pose.scale * factor
     hair = portrait.pose.shift[2] * factor - _HAIR_DEPTH * unit
     filled = np.minimum(np.where(inside, depth, nearest[labels]), hair)
-    filled += (hair - filled) * _ease(distance / (_RECEDE * unit))
+    filled += (hair - filled) * smoothstep(distance / (_RECEDE * unit))
     filled = cv2.GaussianBlur(filled, (0, 0), 0.04 * unit + 0.5)
     fields = (np.float32(filled / factor), np.float32(distance / factor))
     return tuple(cv2.resize(field, (width, height)) for field in fields)
@@ -246,13 +247,7 @@ def _follow(portrait: Portrait, distance: np.ndarray) -> np.ndarray:
     height, width = distance.shape
     far = (distance / portrait.pose.scale - _HAIR_NEAR) / (_HAIR_FAR - _HAIR_NEAR)
     below, aside = bust_coordinates(portrait, (width, height), 1.0)
-    neck = _ease((0.42 - np.abs(aside)) / 0.25)
-    still = _ease((below - _SHOULDER[0]) / (_SHOULDER[1] - _SHOULDER[0]))
-    still += neck * (_ease(below / _NECK) - still)
-    return (_ease(1 - far) * (1 - still)).astype(np.float32)
-
-
-def _ease(x: np.ndarray) -> np.ndarray:
-    """0 below 0, 1 above 1, and smooth between."""
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
+    neck = smoothstep((0.42 - np.abs(aside)) / 0.25)
+    still = smoothstep((below - _SHOULDER[0]) / (_SHOULDER[1] - _SHOULDER[0]))
+    still += neck * (smoothstep(below / _NECK) - still)
+    return (smoothstep(1 - far) * (1 - still)).astype(np.float32)

@@ -14,6 +14,7 @@ from gen.renderers.camera import HeadCamera
 from gen.renderers.portrait import Portrait
 from gen.renderers.skin import continue_skin
 from gen.renderers.topology import Topology
+from recognizer.easing import smoothstep
 from recognizer.face_model import BROWS, FACE_OVAL, LIPS, LOWER_LID, UPPER_LID, FaceModel
 from recognizer.motion import rotation_matrix
 from recognizer.raster import draw_coloured, draw_textured
@@ -120,8 +121,7 @@ def _nearness() -> np.ndarray:
     outline = face[list(FACE_OVAL)]
     between = np.concatenate([outline, (outline + np.roll(outline, -1, 0)) / 2])
     away = np.linalg.norm(face[:, None] - between[None], axis=-1).min(1)
-    share = np.clip(2 - 2 * away / _REACH, 0, 1)
-    return share * share * (3 - 2 * share)
+    return smoothstep(2 - 2 * away / _REACH)
 
 
 def _stretched(triangles: np.ndarray, rest, camera: HeadCamera, space, turn: float) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from gen.renderers.matte import bust_coordinates
 from gen.renderers.portrait import Portrait
+from recognizer.easing import smoothstep
 
 #: Share of the head's change of place, sideways and up: speakers' collars, tracked in clips, have
 #: 0.2 to 0.3 and 0 to 0.15.
@@ -37,12 +38,12 @@ class Torso:
         unit = portrait.pose.scale
         below, _ = bust_coordinates(portrait, (width, height), 1.0)
         begins = (below - _BEGINS[0]) / (_BEGINS[1] - _BEGINS[0])
-        upright = _ease(begins) * np.clip(1 - below / _HIPS, 0, 1)
+        upright = smoothstep(begins) * np.clip(1 - below / _HIPS, 0, 1)
         upright *= cv2.GaussianBlur(person, (0, 0), _BESIDE * unit)
         xs, ys = np.arange(width), np.arange(height)[:, None]
         ends = (
-            _ease(np.minimum(xs, width - 1 - xs) / (_BORDER * unit)),
-            _ease((height - 1 - ys) / (_BORDER * unit)),
+            smoothstep(np.minimum(xs, width - 1 - xs) / (_BORDER * unit)),
+            smoothstep((height - 1 - ys) / (_BORDER * unit)),
         )
         self._weight = np.stack([upright * end for end in ends], axis=-1).astype(np.float32)
         rows = np.flatnonzero(self._weight.max((1, 2)) > 0.01)
@@ -73,9 +74,3 @@ class Torso:
         right, down = cv2.split(self._weight[self._rows])
         x, y = self._x - np.float32(sway[0]) * right, self._y - np.float32(sway[1]) * down
         frame[self._rows] = cv2.remap(still, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _ease(x: np.ndarray) -> np.ndarray:
-    """0 below 0, 1 above 1, and smooth between."""
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
