@@ -14,7 +14,7 @@ import functools
 import numpy as np
 
 from recognizer.face_model import BROWS, FaceModel
-from recognizer.facs import ARKIT_INDEX, AU_MAX, AU_TO_ARKIT, sides
+from recognizer.facs import ARKIT_INDEX, AU_MAX, AU_TO_ARKIT, PRESENT, sides
 from recognizer.fitting import similarity
 
 #: The action units that are read.
@@ -22,6 +22,9 @@ BROW_UNITS = ("AU01", "AU02", "AU04")
 #: Landmarks follow brows a part of the way: on portraits drawn with whole movements 0.7 of it for
 #: AU1, 0.95 for AU2, 0.55 for AU4 (on rendered heads, whose brows are painted on, 0.5 to 0.65).
 _FOLLOWED = 0.7, 1.0, 0.55
+#: A nose that wrinkles more than this draws the heads of the brows down with it (AU9 in FACS'
+#: manual); frowns are taken for less of it.
+_WRINKLED = PRESENT
 #: What neither brows nor jaw carry along: bridge and tip of the nose, corners of the eyes, temples.
 _BONES = (4, 5, 6, 168, 195, 197, 33, 133, 362, 263, 98, 327, 127, 356, 234, 454)
 
@@ -44,6 +47,17 @@ def brow_places(points: np.ndarray) -> np.ndarray:
             pose = similarity(model, face[list(_BONES)], weights)
             out[row] = pose.unproject(face[brows])[:, :2]
     return out
+
+
+def without_nose(places: np.ndarray, nose: np.ndarray) -> np.ndarray:
+    """Where brows would be, did the nose not wrinkle.
+
+    Args:
+        places: ``[T, 20, 2]`` (see :func:`brow_places`).
+        nose: ``[T]`` intensities 0-5 of AU9.
+    """
+    share = np.maximum(np.asarray(nose, np.float64) - _WRINKLED, 0) / AU_MAX
+    return places - share[:, None, None] * _moved_by("noseSneer")
 
 
 def resting_brows(places: np.ndarray, quantile: float = 0.5) -> np.ndarray:
@@ -98,10 +112,12 @@ def brow_shares(places: np.ndarray, rest: np.ndarray) -> np.ndarray:
 @functools.cache
 def _movements() -> np.ndarray:
     """What each unit does to the right brow and to the left one: ``[2, 20, 3]``."""
-    fields = FaceModel.load().landmark_blendshapes.astype(np.float64)
-    moved = np.zeros((len(BROW_UNITS), len(BROWS), 2))
-    for row, unit in enumerate(BROW_UNITS):
-        for stem in AU_TO_ARKIT[unit]:
-            for name in sides(stem):
-                moved[row] += fields[ARKIT_INDEX[name]][list(BROWS), :2]
+    moved = np.stack([sum(map(_moved_by, AU_TO_ARKIT[unit])) for unit in BROW_UNITS])
     return moved.reshape(len(BROW_UNITS), 2, -1).transpose(1, 2, 0)
+
+
+@functools.cache
+def _moved_by(stem: str) -> np.ndarray:
+    """What both sides of a coefficient do to the brows: ``[20, 2]``."""
+    fields = FaceModel.load().landmark_blendshapes.astype(np.float64)
+    return sum(fields[ARKIT_INDEX[name]][list(BROWS), :2] for name in sides(stem))

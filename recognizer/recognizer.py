@@ -13,8 +13,9 @@ import numpy as np
 from recognizer.affect import AffectTrack
 from recognizer.affect_reader import load_head, read_motion, resting_coefficients
 from recognizer.appearance_reader import load_appearance, look_at_rest, read_crops
-from recognizer.brow_reader import brow_intensities, brow_places, resting_brows
+from recognizer.brow_reader import brow_intensities, brow_places, resting_brows, without_nose
 from recognizer.emfacs_reader import EmfacsReader, RestingLevel, steadied
+from recognizer.facs import AU_INDEX
 from recognizer.fusion import Opinion, fuse
 from recognizer.judgement import Judgement, track_of_voice
 from recognizer.media import read_audio
@@ -287,7 +288,8 @@ class Recognizer:
 
     def _read_change(self, face: FaceTrack, units: UnitReading, rest: Rest) -> AffectTrack:
         """What has changed since a person was at rest."""
-        brows = _brows(face, rest)
+        nose = self.emfacs.intensities(units.mean, rest.level)[:, AU_INDEX["AU09"]]
+        brows = _brows(face, rest, nose)
         felt = self.emfacs.read(units.mean, face.motion, talking(face.motion), rest.level, brows)
         looks = []
         if rest.shift is not None:
@@ -362,8 +364,10 @@ def _averaged(voice: VoiceTrack) -> list[Opinion]:
     return [voice.opinion().averaged()] if heard else []
 
 
-def _brows(face: FaceTrack, rest: Rest) -> np.ndarray | None:
-    """Intensities by the place of the brows, ``[T, 3]``, where it is known at rest."""
+def _brows(face: FaceTrack, rest: Rest, nose: np.ndarray | None = None) -> np.ndarray | None:
+    """Intensities by the place of the brows, ``[T, 3]``, where it is known at rest; ``nose``:
+    ``[T]`` intensities of AU9, which moves them too."""
     if rest.brows is None:
         return None
-    return brow_intensities(brow_places(face.points), rest.brows)
+    places = brow_places(face.points)
+    return brow_intensities(places if nose is None else without_nose(places, nose), rest.brows)

@@ -9,22 +9,25 @@ from recognizer.brow_reader import (
     brow_places,
     brow_shares,
     resting_brows,
+    without_nose,
 )
 from recognizer.emfacs_reader import EmfacsReader
 from recognizer.face_model import BROWS, FaceModel
 from recognizer.facs import ARKIT_INDEX, AU_INDEX
 from recognizer.motion import MotionTrack, rotation_matrix
 
-STEMS = ("browInnerUp",), ("browOuterUpLeft", "browOuterUpRight"), ("browDownLeft", "browDownRight")
+STEMS = (
+    "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "browDownLeft", "browDownRight",
+    "noseSneerLeft", "noseSneerRight",
+)  # fmt: skip
 
 
-def face(shares=(0, 0, 0), angles=(0, 0, 0), size=200.0):
+def face(shares=(0, 0, 0), angles=(0, 0, 0), size=200.0, nose=0.0):
     """Landmarks of the face model in pixels."""
     model = FaceModel.load()
     points = model.landmarks.astype(np.float64)
-    for share, names in zip(shares, STEMS, strict=True):
-        for name in names:
-            points = points + share * model.landmark_blendshapes[ARKIT_INDEX[name]]
+    for share, name in zip(np.repeat([*shares, nose], (1, 2, 2, 2)), STEMS, strict=True):
+        points = points + share * model.landmark_blendshapes[ARKIT_INDEX[name]]
     return size * points @ rotation_matrix(np.array(angles, float)).T + (300, 250, 0)
 
 
@@ -45,6 +48,17 @@ def test_intensities_are_whole_at_what_landmarks_follow():
     found = brow_intensities(places, rest)
     assert found[0, 0] == pytest.approx(5, abs=0.2) and found[0, 2] < 0.25
     assert found.max() <= 5 and found[2] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_wrinkled_nose_is_no_frown():
+    rest = brow_places(face()[None])[0]
+    places = brow_places(np.stack([face(nose=0.6), face((0, 0, 0.4), nose=0.6), face()]))
+    alone, frown, calm = brow_shares(without_nose(places, np.array([4.0, 4.0, 0.0])), rest)
+    assert alone[2] < 0.05 < 0.15 < brow_shares(places, rest)[0, 2]
+    assert frown == pytest.approx([0, 0, 0.4], abs=0.05)
+    assert calm == pytest.approx(0, abs=1e-9)
+    # What frowns look like to who reads noses, a trace, leaves brows alone.
+    assert (without_nose(places, np.full(3, 1.0)) == places).all()
 
 
 def test_rest_is_where_brows_fall_back_to():
