@@ -22,6 +22,7 @@ from recognizer.facs import (
     EMOTION_TO_AU,
     EMOTION_TO_VA,
     EMOTIONS,
+    INTENSITY_EXPONENT,
 )
 
 #: Low arousal has no EMFACS prototype: lids sink, and with pleasure a faint smile (places on the
@@ -30,9 +31,6 @@ _QUIET = {
     (0.02, -0.99): {"AU43": 2.0},
     (0.56, -0.31): {"AU12": 1.2, "AU43": 0.6},
 }
-#: Exponent of an emotion's intensity: what a prototype has of 4 or 5 (D, E) is near FACS' B at a
-#: third (slight) and C at two thirds (marked). In proportion, a third is a trace that nobody sees.
-_INTENSITY_EXPONENT = 0.8
 _RIDGE = 0.05
 _MAX_KEYS = 10_000
 
@@ -84,7 +82,7 @@ anger, disgust, fear, contempt
         if name not in EMOTIONS:
             raise ValueError(f"unknown emotion {name!r}: choose one of {', '.join(EMOTIONS)}")
         intensity = _within(intensity, 0, 1, "intensity")
-        level = intensity**_INTENSITY_EXPONENT
+        level = intensity**INTENSITY_EXPONENT
         aus = _expand({k: v * level for k, v in EMOTION_TO_AU[name].items()})
         valence, arousal = (intensity * v for v in EMOTION_TO_VA[name])
         return cls([Keyframe(_time(at), aus, (valence, arousal), _one_hot(name, intensity))])

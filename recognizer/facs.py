@@ -124,6 +124,11 @@ EMOTION_TO_AU = MappingProxyType({
     "contempt": {"AU12L": 2.0, "AU14L": 5.0},
 })  # fmt: skip
 
+#: An emotion of intensity ``i`` shows its prototype times ``i`` to this power: what that has of 4
+#: or 5 (D, E) is near FACS' B at a third (slight) and C at two thirds (marked). In proportion, a
+#: third is a trace that nobody sees.
+INTENSITY_EXPONENT = 0.8
+
 #: (valence, arousal) in -1..1 at emotion intensity 1.
 EMOTION_TO_VA = MappingProxyType(
     {

@@ -11,6 +11,11 @@ left corner of the mouth is pulled than the right. ``μ_e`` is the prototype of 
 read it, ``V_e`` how people differ in it, ``Σ`` what else moves: a mouth that talks has another
 ``Σ`` and a mean of its own, so that speech explains itself away. Strength, talking and the side of
 a one-sided expression are summed over. The whole is a mixture of Gaussians, and differentiable.
+
+How strong an emotion is, the mixture says poorly: people vary by a large share of a prototype, so
+that its mean over strengths stays near the middle. Strength is therefore the amplitude of the
+prototype in ``z`` by generalized least squares under the covariance of a middling strength: linear,
+and the same however much the rest of the face scatters.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recognizer.facs import AU_MAX, AU_NAMES, EMOTION_TO_VA, EMOTIONS
+from recognizer.facs import AU_MAX, AU_NAMES, EMOTION_TO_VA, EMOTIONS, INTENSITY_EXPONENT
 
 #: Action units that are evidence: blinks and shut eyes come and go in every mood.
 UNITS = tuple(i for i, name in enumerate(AU_NAMES) if name not in ("AU43", "AU45"))
@@ -28,9 +33,8 @@ UNITS = tuple(i for i, name in enumerate(AU_NAMES) if name not in ("AU43", "AU45
 FEATURES = len(UNITS) + 1
 #: Strengths that are summed over, evenly likely; what is weaker counts as neutral.
 STRENGTHS = (0.25, 0.4, 0.6, 0.8, 1.0)
-#: Means over strengths lie nearer the middle than what is shown, since people vary: what is read at
-#: the first is nothing, at the second all of an emotion (judged by portraits, see the model card).
-_NOTHING, _ALL = 0.1, 0.85
+#: Amplitudes are taken under the covariance of this strength.
+_MIDDLING = STRENGTHS.index(0.6)
 #: Added to either end of the range, where log-odds would grow without end.
 _MARGIN = 0.03
 
@@ -64,6 +68,7 @@ class Emfacs:
         floor: … and ``floor²`` in everything else.
         neutral: probability of neutral before anything is seen.
         temperature: divides log-likelihoods: features are no independent witnesses.
+        whole: ``[7]``: the amplitude of an emotion that is wholly shown; by default 1.
 
     Raises:
         ValueError: shapes disagree, or a covariance is not positive definite.
@@ -78,11 +83,14 @@ class Emfacs:
         floor: float,
         neutral: float,
         temperature: float,
+        whole: Tensor | None = None,
     ) -> None:
+        whole = torch.ones(len(prototypes)).to(prototypes) if whole is None else whole
         shapes = {
             "prototypes": (prototypes, (len(EMOTIONS) - 1, FEATURES)),
             "noise": (noise, (2, FEATURES, FEATURES)),
             "talk": (talk, (FEATURES,)),
+            "whole": (whole, (len(EMOTIONS) - 1,)),
         }
         for name, (value, shape) in shapes.items():
             if tuple(value.shape) != shape:
@@ -101,7 +109,6 @@ class Emfacs:
         spread = torch.cat([blank, spread.reshape(felt, FEATURES)])
         index = torch.arange(felt)
         self._emotion = torch.cat([torch.zeros(1, dtype=torch.long), 1 + index * 7 // felt])
-        self._strength = torch.cat([blank[0, :1], strengths[index // 2 % len(STRENGTHS)]])
         self._means = torch.stack([means, means + talk])
         factor, failed = torch.linalg.cholesky_ex(noise[:, None] + torch.diag_embed(spread))
         if failed.any():
@@ -109,6 +116,12 @@ class Emfacs:
         eye = torch.eye(FEATURES).to(prototypes).expand_as(factor)
         self._whitening = torch.linalg.solve_triangular(factor, eye, upper=False)
         self._log_volume = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        middling = 1 + index[index // 2 % len(STRENGTHS) == _MIDDLING].reshape(-1, 2)
+        sided = self._whitening[:, middling]
+        pure = torch.einsum("mesij,esj->mesi", sided, prototypes[:, None] * mirror)
+        gain = whole[:, None, None] * pure.square().sum(-1, keepdim=True)
+        self._gauge = torch.einsum("mesij,mesi->mesj", sided, pure / gain)
+        self._talk = talk
         prior = torch.full((felt + 1,), (1 - neutral) / felt).to(prototypes)
         prior[0] = neutral
         self._log_prior = prior.log()
@@ -133,8 +146,15 @@ class Emfacs:
         state = (score + self._log_prior).softmax(-1)
         blank = state.new_zeros(len(change), len(EMOTIONS))
         emotion = blank.index_add(1, self._emotion, state)
-        strong = blank.index_add(1, self._emotion, state * self._strength)
-        return EmfacsOutput(emotion, strong / emotion.clamp_min(1e-12))
+        return EmfacsOutput(emotion, self._strengths(change, talking))
+
+    def _strengths(self, change: Tensor, talking: Tensor) -> Tensor:
+        """``[T, 8]``: amplitudes of the prototypes, of the side of the mouth that shows more."""
+        away = torch.stack([change, change - self._talk])
+        amplitudes = torch.einsum("mesj,mtj->mtes", self._gauge, away).amax(-1)
+        mouth = torch.stack([1 - talking, talking])[..., None]
+        strong = (mouth * amplitudes).sum(0).clamp(0, 1)
+        return torch.cat([torch.zeros_like(strong[:, :1]), strong], 1)
 
 
 def place(emotion: Tensor, strength: Tensor) -> Tensor:
@@ -145,5 +165,5 @@ def place(emotion: Tensor, strength: Tensor) -> Tensor:
 
 
 def intensity(strength: Tensor) -> Tensor:
-    """How intense emotions are, 0..1, that are read with these strengths."""
-    return ((strength - _NOTHING) / (_ALL - _NOTHING)).clamp(0, 1)
+    """How intense emotions are, 0..1, whose prototypes are shown with these strengths."""
+    return strength.clamp(0, 1) ** (1 / INTENSITY_EXPONENT)

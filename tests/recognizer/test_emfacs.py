@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gen.conditioning import Affect
 from recognizer.emfacs_reader import EmfacsReader, Felt, lean, steadied
 from recognizer.facs import (
     ARKIT_INDEX,
@@ -102,6 +103,10 @@ def test_intensities_by_their_change(reader, level):
     assert found[0, smile] > 1.5 * units[0, smile]
     assert found.min() >= 0 and found.max() <= 5
     assert (found[:, AU_INDEX["AU04"]] <= units[:, AU_INDEX["AU04"]]).all()
+    # Of a wrinkled nose its change alone says how far.
+    nose = AU_INDEX["AU09"]
+    wrinkled = reader.intensities(shown("disgust", 1.0)[0], level)[0, nose]
+    assert wrinkled > 2 * shown("disgust", 1.0)[0][0, nose]
 
 
 def made_model(temperature=1.0, neutral=0.3):
@@ -149,14 +154,47 @@ def test_gradients_reach_the_action_units():
 def test_where_an_emotion_of_a_strength_is_placed():
     felt = torch.eye(8, dtype=torch.float64)
     wanted = np.array([EMOTION_TO_VA[name] for name in EMOTIONS])
-    for strength, share in ((0.05, 0.0), (0.475, 0.5), (0.7, 0.8), (0.85, 1.0), (1.0, 1.0)):
-        assert place(felt, strength * felt).numpy() == pytest.approx(share * wanted)
+    for share in (0.0, 0.3, 0.8, 1.0):
+        shown = Affect.emotion("anger", share).curves(np.zeros(1)).aus.max() / 4.5
+        assert place(felt, shown * felt).numpy() == pytest.approx(share * wanted, abs=1e-6)
     # Half the chance of it, half the way, and all the doubt between there and neutral.
     half, happy = np.zeros((1, 8)), EMOTIONS.index("happiness")
     half[0, [0, happy]] = 0.5
-    mean, variance = Felt(half, np.where(half > 0, 0.7, 0.0)).placed(half)
+    mean, variance = Felt(half, np.where(half > 0, 0.8**0.8, 0.0)).placed(half)
     assert mean[0] == pytest.approx(0.4 * wanted[happy])
     assert variance[0] == pytest.approx((0.4 * wanted[happy]) ** 2 + 0.25**2)
+
+
+def test_strength_is_the_amplitude_by_generalized_least_squares():
+    """Against ordinary least squares of whitened changes, of either mouth."""
+    model, prototypes, noise, talk = made_model()
+    rng = np.random.default_rng(3)
+    for talks in (0, 1):
+        changes = rng.normal(0, 0.7, (20, FEATURES)) + 0.5 * prototypes[3]
+        found = model(torch.from_numpy(changes), torch.full((20,), float(talks)).double())
+        for e, prototype in enumerate(prototypes, start=1):
+            cov = noise[talks] + 0.6**2 * np.diag((0.3 * prototype) ** 2 + 0.1**2)
+            root = np.linalg.inv(np.linalg.cholesky(cov))
+            sides = []
+            for side in (1, -1):
+                pure = root @ (prototype * np.r_[np.ones(FEATURES - 1), side])
+                away = root @ (changes - talks * talk).T
+                sides.append(np.linalg.lstsq(pure[:, None], away, rcond=None)[0][0])
+            wanted = np.clip(np.max(sides, axis=0), 0, 1)
+            assert found.strength[:, e].numpy() == pytest.approx(wanted, abs=1e-6)
+    assert (found.strength[:, 0] == 0).all()
+
+
+def test_strength_grows_evenly_up_to_what_is_whole():
+    arrays = made_model()[1:]
+    model = Emfacs(
+        *map(torch.from_numpy, arrays), 0.3, 0.1, 0.3, 1.0, whole=torch.full((7,), 2.0).double()
+    )
+    steps = torch.tensor([0.0, 0.4, 1.0, 1.6, 2.0, 3.0], dtype=torch.float64)
+    for e, prototype in enumerate(arrays[0], start=1):
+        shown = steps[:, None] * torch.from_numpy(prototype)
+        found = model(shown, torch.zeros(6).double()).strength[:, e]
+        assert found.numpy() == pytest.approx([0, 0.2, 0.5, 0.8, 1, 1])
 
 
 def test_what_made_takes_is_found_again():
