@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -213,33 +214,36 @@ def _read(
 
 
 def _overall(targets: Sequence[Target], seen: Sequence[Seen], told: np.ndarray) -> Errors:
-    """The targets' errors, each by how much of the frames it has."""
+    """The targets' errors."""
     each = [Errors.between(t.asked, one, told) for t, one in zip(targets, seen, strict=True)]
-    weights = np.array([target.weight.sum() for target in targets])
-    placed = np.array([errors.place is not None for errors in each])
-    units = float(np.average([errors.units for errors in each], weights=weights))
-    if not placed.any():
-        return Errors(units, None)
-    squares = [(errors.place or 0.0) ** 2 for errors in each]
-    return Errors(units, float(np.sqrt(np.average(squares, weights=weights * placed))))
+    square = _mean(targets, [None if one.place is None else one.place**2 for one in each])
+    return Errors(
+        _mean(targets, [one.units for one in each]),
+        None if square is None else math.sqrt(square),
+        _mean(targets, [one.asked_units for one in each]),
+    )
 
 
 def _emotion(targets: Sequence[Target], seen: Sequence[Seen]) -> float | None:
     """The mean probability of the emotions that are asked for."""
-    found = [
-        (one.emotion[target.asked.felt], target.weight.sum())
-        for target, one in zip(targets, seen, strict=True)
-        if target.asked.felt is not None
-    ]
-    if not found:
-        return None
-    values, weights = np.transpose(found)
-    return float(np.average(values, weights=weights))
+    felt = [target.asked.felt for target in targets]
+    pairs = zip(felt, seen, strict=True)
+    return _mean(targets, [None if which is None else one.emotion[which] for which, one in pairs])
 
 
 def _share_shown(targets: Sequence[Target], seen: Sequence[Seen], told: np.ndarray) -> float:
     shares = [share_shown(t.asked, one, told) for t, one in zip(targets, seen, strict=True)]
-    return float(np.average(shares, weights=[target.weight.sum() for target in targets]))
+    return _mean(targets, shares)
+
+
+def _mean(targets: Sequence[Target], values: Sequence[float | None]) -> float | None:
+    """The mean of what is known of targets, each by how much of the frames it has."""
+    pairs = zip(values, targets, strict=True)
+    known = [(value, target.weight.sum()) for value, target in pairs if value is not None]
+    if not known:
+        return None
+    found, weights = np.transpose(known)
+    return float(np.average(found, weights=weights))
 
 
 def allowed(one: Pass, first: Pass) -> bool:

@@ -23,7 +23,7 @@ from recognizer.motion import MotionTrack
 #: Action units that can be steered. Those that part, round or press the lips are the words' own.
 STEERED = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU12", "AU14", "AU15", "AU20")
 #: Errors that weigh the same: levels of intensity, and distance in valence and arousal.
-UNIT_SCALE, PLACE_SCALE = 0.5, 0.2
+UNIT_SCALE, PLACE_SCALE = 1.0, 0.2
 #: An emotion read less surely than this is steered to as well, a factor of e weighing so much:
 #: between two emotions valence and arousal jump, and their slope says nothing beforehand.
 _SURE, _LEAST_LIKELY, _DOUBT = 0.8, 0.01, 0.3
@@ -85,23 +85,30 @@ class Errors:
     Attributes:
         units: mean absolute error of the told action units, in levels of intensity 0-5.
         place: root mean square error of valence and arousal; None where neither is asked for.
+        asked_units: as ``units``, of those that are asked for; None where none is.
     """
 
     units: float
     place: float | None
+    asked_units: float | None = None
 
     @classmethod
     def between(cls, asked: Seen, seen: Seen, told: np.ndarray) -> Errors:
         """The errors over the action units ``told`` (bool ``[24]``, one at least)."""
-        units = float(np.abs(asked.units - seen.units)[told].mean())
-        if not np.isfinite(asked.place).all():
-            return cls(units, None)
-        return cls(units, float(np.sqrt(((asked.place - seen.place) ** 2).mean())))
+        off, wanted = np.abs(asked.units - seen.units), told & (asked.units > 0)
+        place = None
+        if np.isfinite(asked.place).all():
+            place = float(np.sqrt(((asked.place - seen.place) ** 2).mean()))
+        return cls(
+            float(off[told].mean()), place, float(off[wanted].mean()) if wanted.any() else None
+        )
 
     @property
     def score(self) -> float:
-        """Both as one number, 0 where all is as asked."""
-        return self.units / UNIT_SCALE + (self.place or 0.0) / PLACE_SCALE
+        """All as one number, 0 where all is as asked. Of most told units nothing is asked, and what
+        is read of them is mostly speech: those that are asked for count once more."""
+        asked = self.units if self.asked_units is None else self.asked_units
+        return (self.units + asked) / 2 / UNIT_SCALE + (self.place or 0.0) / PLACE_SCALE
 
 
 def share_shown(asked: Seen, seen: Seen, told: np.ndarray) -> float:

@@ -49,7 +49,9 @@ class Pass:
         parts = []
         if self.errors.place is not None:
             parts.append(f"valence-arousal off by {self.errors.place:.3f}")
-        parts.append(f"action units off by {self.errors.units:.2f}")
+        asked = self.errors.asked_units
+        those = "" if asked is None else f" (those asked for by {asked:.2f})"
+        parts.append(f"action units off by {self.errors.units:.2f}{those}")
         if self.emotion is not None:
             parts.append(f"the emotion asked for given {self.emotion:.0%}")
         parts.append("lips still" if math.isnan(self.sync) else f"lips r {self.sync:.3f}")
