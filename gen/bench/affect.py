@@ -162,8 +162,9 @@ def affect_figures(rows: Sequence[Shown]) -> dict:
         the steps in intensity at which the asked probability rises; ``valence_ccc``,
         ``arousal_ccc``, ``au_ccc`` by action unit and their mean, and the mean of those that are
         told (:func:`recognizer.unit_reader.told_units`: a matter of rendered heads, not of these
-        clips); ``au_gain``: slopes of what was read on what was asked; and ``sync`` (mean r) of
-        neutral clips and of the others.
+        clips); ``au_gain``: slopes of what was read on what was asked; ``place_gain``: by emotion
+        and intensity, how far towards the valence and arousal that were asked for a clip is read
+        on average, 1 being all the way; and ``sync`` (mean r) of neutral clips and of the others.
     """
     report: dict = {"clips": len(rows)}
     for kind in ("alone", "known"):
@@ -211,6 +212,19 @@ def _agreement(rows: Sequence[Shown], kind: str) -> dict:
         "arousal_ccc": round(concordance(read[:, 1], asked[:, 1]), 4),
         "au_ccc": {"mean": _mean(list(units.values())), "mean_told": _mean(told), **units},
         "au_gain": gains,
+        "place_gain": _place_gains(felt, kind),
+    }
+
+
+def _place_gains(felt: Sequence[Shown], kind: str) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in felt:
+        asked = row.asked.place
+        way = getattr(row, kind).place @ asked / (asked @ asked)
+        found.setdefault(row.emotion, {}).setdefault(f"{row.intensity:.2f}", []).append(way)
+    return {
+        emotion: {level: _mean(ways) for level, ways in levels.items()}
+        for emotion, levels in found.items()
     }
 
 

@@ -63,7 +63,8 @@ def loop_figures(trials: Sequence[Trial]) -> dict:
     loops = [trial.loop for trial in trials]
     best = [[_best(one, n) for one in loops] for n in range(max(len(o.passes) for o in loops))]
     report["by_pass"] = [
-        {"place": _mean(e.place for e in row), "units": _mean(e.units for e in row)} for row in best
+        {name: _mean(getattr(e, name) for e in row) for name in ("place", "units", "asked_units")}
+        for row in best
     ]
     seconds = [one.seconds for loop in loops for one in loop.passes[1:]]
     report["seconds_a_pass"] = _mean(seconds) if seconds else None

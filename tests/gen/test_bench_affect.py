@@ -34,6 +34,7 @@ def test_perfect_clips():
         assert found["valence_ccc"] == found["au_ccc"]["mean"] == pytest.approx(1)
         assert found["au_ccc"]["mean_told"] == pytest.approx(1)
         assert set(found["au_gain"].values()) == {1.0}
+        assert found["place_gain"] == {e: {"0.40": 1.0, "1.00": 1.0} for e in EMOTIONS[1:]}
         assert np.array_equal(found["confusion"], 2 * np.diag([0] + [1] * 7))
         # At an intensity of 0.4 neutral is still the likeliest.
         assert found["by_intensity"] == {"0.40": [0.0, 1.0], "1.00": [1.0, 1.0]}
@@ -55,11 +56,11 @@ def test_units_that_are_not_told_stand_apart():
 
     def timid(asked):
         kept = np.array([0.5 if name in told else 0.0 for name in AU_NAMES])
-        return Reading(kept * asked.units, asked.place, asked.emotion)
+        return Reading(kept * asked.units, 0.7 * asked.place, asked.emotion)
 
     found = affect_figures(rows(timid))["known"]
     assert found["au_gain"]["AU12"] == 0.5 and found["au_gain"]["AU23"] == 0
-    assert found["au_ccc"]["AU23"] == 0
+    assert found["au_ccc"]["AU23"] == 0 and found["place_gain"]["fear"]["0.40"] == 0.7
     assert found["au_ccc"]["mean"] < found["au_ccc"]["mean_told"] < 0.9
 
 

@@ -27,8 +27,8 @@ def shown(place, units, sync=0.9):
 
 
 def trial(emotion, intensity, before, after, lips=(0.9, 0.9)):
-    passes = [Pass("open loop", Errors(1.0, before), 0.9, 0.1, seconds=9.0)]
-    passes += [Pass(f"pass {n}", Errors(1.0, place), sync, 0.1, seconds=2.0)
+    passes = [Pass("open loop", Errors(1.0, before, 0.8), 0.9, 0.1, seconds=9.0)]
+    passes += [Pass(f"pass {n}", Errors(1.0, place, 0.8), sync, 0.1, seconds=2.0)
                for n, (place, sync) in enumerate([(after, 0.9), (0.0, 0.8)], start=1)]  # fmt: skip
     clips = {"open": shown(before, 1.0, lips[0]), "closed": shown(after, 0.5, lips[1])}
     return Trial("p", emotion, intensity, clips, LoopReport(tuple(passes), told=("AU12",)))
@@ -53,6 +53,7 @@ def test_figures_of_made_trials():
     assert figures["closed"]["sync"]["largest_loss"] == pytest.approx(0.03)
     # The third rendering lost its lips: it never counts as the best so far.
     assert [row["place"] for row in figures["by_pass"]] == pytest.approx([0.3, 0.15, 0.15])
+    assert {row["asked_units"] for row in figures["by_pass"]} == {0.8}
     assert figures["seconds_a_pass"] == 2.0
     smile, frown = (figures["by_unit"][name] for name in ("AU12", "AU04"))
     assert smile["asked"] == {"clips": 2, "open": 1.0, "closed": 0.5, "wanted": 3.0}
