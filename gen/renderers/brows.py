@@ -24,6 +24,8 @@ _SHAPES: Mapping[str, tuple[float, int]] = {
 _LOWERED = np.array([0.3, 0.6, 0.9, 1.0, 1.05])
 #: The model draws lowered brows together until they all but meet: real ones go so much of that way.
 _INWARD = 0.55
+#: Columns of the brows that are lowered, right and left.
+BROW_DOWN = [ARKIT_INDEX["browDownRight"], ARKIT_INDEX["browDownLeft"]]
 #: Skin this near (face widths) follows.
 _REACH = 0.05
 
@@ -58,14 +60,12 @@ def knitted(blendshapes: np.ndarray) -> np.ndarray:
     Args:
         blendshapes: ``[52]``, 0..1.
     """
-    lowered = np.array([blendshapes[ARKIT_INDEX["browDown" + tag]] for tag in ("Right", "Left")])
-    return np.sqrt(blendshapes[ARKIT_INDEX["browInnerUp"]] * lowered)
+    return np.sqrt(blendshapes[ARKIT_INDEX["browInnerUp"]] * np.asarray(blendshapes)[BROW_DOWN])
 
 
 def knitting_fields(fields: np.ndarray) -> np.ndarray:
     """What :func:`knitted` moves at 1, from shaped fields ``[52, 478, 3]``: ``[2, 478, 3]``."""
-    lowered = [fields[ARKIT_INDEX["browDown" + tag]] for tag in ("Right", "Left")]
-    return np.stack(lowered) * np.float32([1, 0, 0])
+    return fields[BROW_DOWN] * np.float32([1, 0, 0])
 
 
 def _strip(field: np.ndarray, edges, gain: float, passes: int) -> np.ndarray:

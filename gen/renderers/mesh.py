@@ -7,7 +7,7 @@ import copy
 import numpy as np
 
 from gen.renderers.backdrop import Backdrop
-from gen.renderers.brows import knitted, knitting_fields, shape_brows
+from gen.renderers.brows import BROW_DOWN, knitted, knitting_fields, shape_brows
 from gen.renderers.camera import HeadCamera
 from gen.renderers.eyes import VERTICAL_TRAVEL, Eye
 from gen.renderers.folds import Folds
@@ -33,8 +33,6 @@ _BLINK = (ARKIT_INDEX["eyeBlinkRight"], ARKIT_INDEX["eyeBlinkLeft"])
 #: Tightened (AU 7), the upper lid comes down a little, too: a share of the way.
 _SQUINT = (ARKIT_INDEX["eyeSquintRight"], ARKIT_INDEX["eyeSquintLeft"])
 _TIGHTEN = 0.1
-#: Brows that are drawn together fold the skin between them, lowered or not.
-_LOWERED = [ARKIT_INDEX["browDownRight"], ARKIT_INDEX["browDownLeft"]]
 
 
 class MeshRenderer:
@@ -133,7 +131,8 @@ class MeshRenderer:
             self._mouth.draw(frame, upper, lower, wanted, rotation, translation, opacity)
         self._rims.draw(self._texture, points)
         folding = delta.copy()
-        folding[_LOWERED] += knit
+        # Brows that are drawn together fold the skin between them, lowered or not.
+        folding[BROW_DOWN] += knit
         self._folds.draw(self._texture, folding)
         draw_textured(frame, depth, vertices, self._uv, self._alpha, self._triangles, self._texture)
         for lid, travel in zip(self._lids, travels, strict=True):
