@@ -117,10 +117,8 @@ class Emfacs:
         self._whitening = torch.linalg.solve_triangular(factor, eye, upper=False)
         self._log_volume = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         middling = 1 + index[index // 2 % len(STRENGTHS) == _MIDDLING].reshape(-1, 2)
-        sided = self._whitening[:, middling]
-        pure = torch.einsum("mesij,esj->mesi", sided, prototypes[:, None] * mirror)
-        gain = whole[:, None, None] * pure.square().sum(-1, keepdim=True)
-        self._gauge = torch.einsum("mesij,mesi->mesj", sided, pure / gain)
+        sides = prototypes[:, None] * mirror
+        self._gauge = _gauge(self._whitening[:, middling], sides) / whole[:, None, None]
         self._talk = talk
         prior = torch.full((felt + 1,), (1 - neutral) / felt).to(prototypes)
         prior[0] = neutral
@@ -155,6 +153,19 @@ class Emfacs:
         mouth = torch.stack([1 - talking, talking])[..., None]
         strong = (mouth * amplitudes).sum(0).clamp(0, 1)
         return torch.cat([torch.zeros_like(strong[:, :1]), strong], 1)
+
+
+def _gauge(whitening: Tensor, prototypes: Tensor) -> Tensor:
+    """Weights ``[..., D]`` that make of a change the amplitude of a prototype in it, by generalized
+    least squares: ``Σ⁻¹μ / μᵀΣ⁻¹μ``.
+
+    Args:
+        whitening: ``[..., D, D]``: ``W`` with ``WᵀW = Σ⁻¹``.
+        prototypes: ``[..., D]``.
+    """
+    white = torch.einsum("...ij,...j->...i", whitening, prototypes)
+    weights = torch.einsum("...ij,...i->...j", whitening, white)
+    return weights / white.square().sum(-1, keepdim=True)
 
 
 def place(emotion: Tensor, strength: Tensor) -> Tensor:
