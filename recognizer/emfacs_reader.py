@@ -176,23 +176,26 @@ class EmfacsReader:
             emotion[seen], strength[seen] = found.emotion.numpy(), found.strength.numpy()
         return Felt(emotion, strength)
 
-    def intensities(
-        self, units: np.ndarray, level: RestingLevel, brows: np.ndarray | None = None
-    ) -> np.ndarray:
+    def intensities(self, units: np.ndarray, level: RestingLevel) -> np.ndarray:
         """Intensities ``[T, 24]`` by the change of their log-odds, averaged with those read.
 
         A network that sees strangers answers with the mean of what may be: on photographs little.
-        Of a person known at rest a small answer that was smaller yet says more. What brows do
-        (``[T, 3]``) is told by their place first, where that is known.
+        Of a person known at rest a small answer that was smaller yet says more.
         """
         share = np.where(self.slopes >= _LEAST_SLOPE, _CHANGE_TELLS, 0.0)
         share[AU_INDEX["AU09"]] = _NOSE_TELLS
         change = _odds(units) - level.odds - _SCATTER
         told = np.clip(change / (BOLDNESS * np.maximum(self.slopes, _LEAST_SLOPE)), 0, AU_MAX)
-        out = units + share * (told - units)
-        if brows is not None:
-            out[:, _BROWS] += _BROWS_SHOW * (brows - out[:, _BROWS])
-        return out
+        return units + share * (told - units)
+
+
+def with_brows(units: np.ndarray, brows: np.ndarray | None) -> np.ndarray:
+    """Intensities ``[T, 24]`` in which what brows do is told by their place first (``[T, 3]``),
+    where that is known."""
+    out = np.array(units)
+    if brows is not None:
+        out[:, _BROWS] += _BROWS_SHOW * (brows - out[:, _BROWS])
+    return out
 
 
 def steadied(emotion: np.ndarray, fps: float) -> np.ndarray:

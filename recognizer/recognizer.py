@@ -14,7 +14,7 @@ from recognizer.affect import AffectTrack
 from recognizer.affect_reader import load_head, read_motion, resting_coefficients
 from recognizer.appearance_reader import load_appearance, look_at_rest, read_crops
 from recognizer.brow_reader import brow_intensities, brow_places, resting_brows, without_nose
-from recognizer.emfacs_reader import EmfacsReader, RestingLevel, steadied
+from recognizer.emfacs_reader import EmfacsReader, RestingLevel, steadied, with_brows
 from recognizer.facs import AU_INDEX
 from recognizer.fusion import Opinion, fuse
 from recognizer.judgement import Judgement, track_of_voice
@@ -288,8 +288,8 @@ class Recognizer:
 
     def _read_change(self, face: FaceTrack, units: UnitReading, rest: Rest) -> AffectTrack:
         """What has changed since a person was at rest."""
-        nose = self.emfacs.intensities(units.mean, rest.level)[:, AU_INDEX["AU09"]]
-        brows = _brows(face, rest, nose)
+        changed = self.emfacs.intensities(units.mean, rest.level)
+        brows = _brows(face, rest, nose=changed[:, AU_INDEX["AU09"]])
         felt = self.emfacs.read(units.mean, face.motion, talking(face.motion), rest.level, brows)
         looks = []
         if rest.shift is not None:
@@ -304,7 +304,7 @@ class Recognizer:
         place, variance = felt.placed(emotion)
         return AffectTrack.from_face(
             face,
-            aus=self.emfacs.intensities(units.mean, rest.level, brows),
+            aus=with_brows(changed, brows),
             aus_std=units.std,
             valence_arousal=place,
             valence_arousal_std=np.sqrt(variance),

@@ -22,13 +22,13 @@ import numpy as np
 import torch
 
 from recognizer.affect_reader import load_head
-from recognizer.brow_reader import brow_intensities
+from recognizer.brow_reader import brow_intensities, without_nose
 from recognizer.crop import UNIT_PIXELS
 from recognizer.data.activation import intensity
 from recognizer.data.ferplus import FerPlus
 from recognizer.data.motion_samples import REST, SHOWN, MotionSamples
 from recognizer.data.tracked_ferplus import track_picture
-from recognizer.emfacs_reader import BOLDNESS, LEAN_SCALE, EmfacsReader, lean
+from recognizer.emfacs_reader import BOLDNESS, LEAN_SCALE, EmfacsReader, lean, with_brows
 from recognizer.facs import AU_INDEX, AU_NAMES, EMOTION_TO_AU, EMOTIONS
 from recognizer.landmarks import FaceLandmarker
 from recognizer.metrics.classification import icc
@@ -51,10 +51,11 @@ from recognizer.unit_reader import (
 VARY, FLOOR, NEUTRAL, TEMPERATURE = 0.8, 0.15, 0.125, 2.0
 #: How large a prototype is read in portraits that are asked for all of it: they overdo smiles and
 #: wrinkled noses against half of a rendered slope (see the model card).
-WHOLE = {
+_WHOLE = {
     "happiness": 1.69, "surprise": 0.87, "sadness": 1.17, "anger": 1.16, "disgust": 1.68,
     "fear": 0.95, "contempt": 1.44,
 }  # fmt: skip
+WHOLE = [_WHOLE[name] for name in EMOTIONS[1:]]
 #: Of brows that are raised (AU01, AU02) and knitted (AU04 from this intensity on) at once, readers
 #: see this share of the rise on photographs: judged by portraits, and FER+'s sad faces show a fifth
 #: of the AU01 of its frightened ones, without AU02.
@@ -207,8 +208,7 @@ def build(
 ) -> Emfacs:
     """The model of prototypes ``[7, D]`` and what :func:`fit` gives."""
     *arrays, whole = (
-        torch.from_numpy(np.asarray(a, np.float64))
-        for a in (expected, noise, talk, [WHOLE[name] for name in EMOTIONS[1:]])
+        torch.from_numpy(np.asarray(a, np.float64)) for a in (expected, noise, talk, WHOLE)
     )
     return Emfacs(*arrays, VARY, FLOOR, neutral, TEMPERATURE, whole)
 
@@ -234,11 +234,13 @@ def shown_agreement(
         seen = without_rest(seen, seen.mean[rest][0], calibration)
         units = fuse_units(moved, seen, calibration).mean
         level = reader.level(units[rest], MotionTrack.from_vectors(take.motion[rest]))
-        found = {"truth": intensity(take.activation[shown]), "fused": units[shown],
-                 "change": reader.intensities(units[shown], level)}  # fmt: skip
+        changed = reader.intensities(units[shown], level)
+        found = {
+            "truth": intensity(take.activation[shown]), "fused": units[shown], "change": changed,
+        }  # fmt: skip
         if take.brows is not None:
-            brows = brow_intensities(take.brows.astype(np.float64), take.brows[rest][0])
-            found["brows"] = reader.intensities(units[shown], level, brows[shown])
+            places = without_nose(take.brows[shown], changed[:, AU_INDEX["AU09"]])
+            found["brows"] = with_brows(changed, brow_intensities(places, take.brows[rest][0]))
         for name, values in found.items():
             columns.setdefault(name, []).append(values)
     whole = {name: np.concatenate(values) for name, values in columns.items()}
@@ -310,7 +312,8 @@ def main() -> None:
         torch.from_numpy(strangers.change), torch.from_numpy(strangers.talking)
     ).emotion.numpy()
     model = build(shrunk(expected, BOLDNESS), noise, talk)
-    numbers = {"vary": VARY, "floor": FLOOR, "neutral": NEUTRAL, "temperature": TEMPERATURE}
+    numbers = {"vary": VARY, "floor": FLOOR, "neutral": NEUTRAL, "temperature": TEMPERATURE,
+               "whole": WHOLE}  # fmt: skip
     arrays = {"prototypes": shrunk(expected, BOLDNESS), "noise": noise, "talk": talk}
     figures = {
         "takes": len(guess),
@@ -319,9 +322,8 @@ def main() -> None:
         "boldness": BOLDNESS,
         "ferplus_cross_entropy": boldness(FerPlus.load(options.ferplus), expected),
     }
-    whole = {"whole": [WHOLE[name] for name in EMOTIONS[1:]]}
     kept = {
-        "model": {k: a.round(4).tolist() for k, a in arrays.items()} | numbers | whole,
+        "model": {k: a.round(4).tolist() for k, a in arrays.items()} | numbers,
         "slopes": dict(zip(AU_NAMES, slope.round(4).tolist(), strict=True)),
         "test": figures,
     }

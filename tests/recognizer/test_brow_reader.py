@@ -11,7 +11,7 @@ from recognizer.brow_reader import (
     resting_brows,
     without_nose,
 )
-from recognizer.emfacs_reader import EmfacsReader
+from recognizer.emfacs_reader import EmfacsReader, with_brows
 from recognizer.face_model import BROWS, FaceModel
 from recognizer.facs import ARKIT_INDEX, AU_INDEX
 from recognizer.motion import MotionTrack, rotation_matrix
@@ -85,7 +85,7 @@ def test_the_place_of_brows_is_believed_first():
     units, motion = np.full((5, 24), 0.05), MotionTrack.zeros(5)
     level = reader.level(units, motion, np.zeros((5, 3)))
     raised = np.tile([4.0, 3.0, 0.0], (5, 1))
-    found = reader.intensities(units, level, raised)[:, columns]
+    found = with_brows(reader.intensities(units, level), raised)[:, columns]
     assert found[0, 0] > 2.3 and found[0, 1] > 1.7 and found[0, 2] < 0.25
     unmoved = reader.read(units, motion, np.zeros(5), level, np.zeros((5, 3)))
     felt = reader.read(units, motion, np.zeros(5), level, raised)
